@@ -1,0 +1,1 @@
+//! The thin HTTP module: the only room that names reqwest.

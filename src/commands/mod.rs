@@ -1,0 +1,1 @@
+//! One file per subcommand: a request of domain types, the work, an outcome to show.

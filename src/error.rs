@@ -1,0 +1,1 @@
+//! Errors: kind, message, source, hints, exit code.

@@ -1,0 +1,19 @@
+//! `oneclick`: prepaid mobile credit through the OneClickDz Flexy API v3, each top-up at most once.
+//!
+//! The rooms, from the street to the cellar; imports run one way, down:
+//!
+//! ```text
+//! main -> cli -> commands -> topup -> { api, ledger } -> domain
+//!                   `-> output, config          simulator stands apart
+//! ```
+
+pub mod api;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod domain;
+pub mod error;
+pub mod ledger;
+pub mod output;
+pub mod simulator;
+pub mod topup;

@@ -1,0 +1,1 @@
+//! The at-most-once protocol and the settling of one order.

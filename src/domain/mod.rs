@@ -1,1 +1,23 @@
-//! The nouns: pure, no I/O.
+//! The nouns: phone, amount, money, plan, ref, state, order, account. Pure, no I/O, parsed once at the edge.
+
+mod account;
+mod amount;
+mod cell;
+mod money;
+mod order;
+mod phone;
+mod plan;
+mod reference;
+mod span;
+mod state;
+
+pub use account::{Account, Environment, EnvironmentError, KeyFingerprint};
+pub use amount::{Amount, AmountError, AmountNote, AmountReading};
+pub use cell::CellNote;
+pub use money::{Money, MoneyError, Multiplier};
+pub use order::{Difference, Intent, Offer, Order, ProviderStatus, Seen, SettledBy, TopupId, Verdict};
+pub use phone::{Phone, PhoneError, PhoneNote, PhoneReading};
+pub use plan::{Catalogue, Operator, Plan, PlanCode, PlanCodeError, Price, PriceError};
+pub use reference::{NONCE_LENGTH, Ref, RefError, RefPrefix};
+pub use span::{Span, SpanError};
+pub use state::{IllegalMove, SettledAs, State, StateError};

@@ -1,0 +1,281 @@
+//! Face values: whole dinars, read as people and spreadsheets write them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::cell::{self, CellNote};
+use super::money::group_thousands;
+
+/// A face value in whole dinars (DZD), from 1 to ten million.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Amount(u32);
+
+/// The largest face value accepted anywhere; the largest plan of the provider ends at 300 000.
+const LARGEST: u32 = 10_000_000;
+
+/// What was done to an amount on the way in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum AmountNote {
+    /// `DA`, `DZD` or `دج` was left out.
+    Currency,
+    /// Foreign digits, invisible characters, text tricks.
+    Cell(CellNote),
+}
+
+/// An amount and what was done to read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AmountReading {
+    /// The amount.
+    pub amount: Amount,
+    /// What was done; empty for an amount written plainly.
+    pub notes: Vec<AmountNote>,
+}
+
+/// Why a text is no amount. Each message says how to mend it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AmountError {
+    /// Nothing there.
+    #[error("the amount is empty")]
+    Empty,
+    /// Zero.
+    #[error("the amount is 0; a top-up has at least 1 DZD")]
+    Zero,
+    /// Below zero.
+    #[error("`{0}` is negative; an amount is a whole number of dinars above 0")]
+    Negative(String),
+    /// Cents.
+    #[error("`{0}` has a fraction; amounts are whole dinars")]
+    Fraction(String),
+    /// `1.000` and `1,000`.
+    #[error("`{0}` is ambiguous: one thousand or one? write `1000` or `1`")]
+    Ambiguous(String),
+    /// `5e2`.
+    #[error("`{0}` is in scientific notation; write the amount in plain digits")]
+    Scientific(String),
+    /// More than any plan takes.
+    #[error("`{0}` is more than any plan takes; the most is {max} DZD", max = LARGEST)]
+    TooLarge(String),
+    /// Anything else.
+    #[error("`{0}` is no amount; write whole dinars in plain digits, as in `500`")]
+    NotANumber(String),
+}
+
+impl Amount {
+    /// So many dinars.
+    pub fn of(dinars: u32) -> Result<Self, AmountError> {
+        match dinars {
+            0 => Err(AmountError::Zero),
+            1..=LARGEST => Ok(Self(dinars)),
+            _ => Err(AmountError::TooLarge(dinars.to_string())),
+        }
+    }
+
+    /// The number of dinars.
+    pub fn dinars(self) -> u32 {
+        self.0
+    }
+
+    /// With groups of three, as people read it: `10 000`.
+    pub fn grouped(self) -> String {
+        group_thousands(&self.0.to_string())
+    }
+
+    /// Reads an amount as people and spreadsheets write it, and says what it had to do.
+    pub fn read(raw: &str) -> Result<AmountReading, AmountError> {
+        let shown = raw.trim();
+        let cleaned = cell::clean(raw);
+        // A no-break space between thousands is how French Excel writes; it is no oddity worth a note.
+        let mut notes: Vec<_> = cleaned
+            .notes
+            .into_iter()
+            .filter(|note| *note != CellNote::Invisible)
+            .map(AmountNote::Cell)
+            .collect();
+        let number = without_currency(&cleaned.text);
+        if number.len() != cleaned.text.len() {
+            notes.push(AmountNote::Currency);
+        }
+        let digits = whole_digits(&number.replace('\u{066B}', ","), shown)?;
+        let dinars: u32 = match digits.trim_start_matches('0') {
+            "" => 0,
+            significant if significant.len() > 8 => return Err(AmountError::TooLarge(shown.to_owned())),
+            significant => significant
+                .parse()
+                .map_err(|_| AmountError::NotANumber(shown.to_owned()))?,
+        };
+        let amount = Self::of(dinars)?;
+        Ok(AmountReading { amount, notes })
+    }
+}
+
+fn without_currency(text: &str) -> &str {
+    let lower = text.to_lowercase();
+    for suffix in ["dzd", "da", "د.ج", "دج"] {
+        // Lower-casing these keeps their length, so the cut is on a character.
+        if lower.len() == text.len() && lower.ends_with(suffix) {
+            return text[..text.len() - suffix.len()].trim_end();
+        }
+    }
+    text
+}
+
+/// The digits of a whole number, or why it is none.
+fn whole_digits(number: &str, shown: &str) -> Result<String, AmountError> {
+    let told = || shown.to_owned();
+    if number.is_empty() {
+        return Err(AmountError::Empty);
+    }
+    if let Some(rest) = number.strip_prefix('-') {
+        let numeric = !rest.is_empty() && rest.chars().all(|c| c.is_ascii_digit() || " .,".contains(c));
+        return Err(if numeric {
+            AmountError::Negative(told())
+        } else {
+            AmountError::NotANumber(told())
+        });
+    }
+    let scientific = number.split_once(['e', 'E']).is_some_and(|(mantissa, exponent)| {
+        mantissa.starts_with(|c: char| c.is_ascii_digit())
+            && exponent
+                .trim_start_matches(['+', '-'])
+                .chars()
+                .all(|c| c.is_ascii_digit())
+    });
+    if scientific {
+        return Err(AmountError::Scientific(told()));
+    }
+    let (whole, fraction) = match number.rsplit_once(['.', ',']) {
+        None => (number, ""),
+        Some(parts) => parts,
+    };
+    let whole = joined_groups(whole).ok_or_else(|| AmountError::NotANumber(told()))?;
+    match fraction {
+        "" if number.ends_with(['.', ',']) => Err(AmountError::NotANumber(told())),
+        "" | "0" | "00" => Ok(whole),
+        _ if !fraction.chars().all(|c| c.is_ascii_digit()) => Err(AmountError::NotANumber(told())),
+        _ if fraction.len() == 3 => Err(AmountError::Ambiguous(told())),
+        _ => Err(AmountError::Fraction(told())),
+    }
+}
+
+/// `1 000` is one thousand: groups of three behind the first, spaces between. Anything else is refused.
+fn joined_groups(whole: &str) -> Option<String> {
+    let mut groups = whole.split(' ');
+    let first = groups.next()?;
+    let all_digits = |group: &str| !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_digit());
+    if !all_digits(first) {
+        return None;
+    }
+    let mut joined = first.to_owned();
+    for group in groups {
+        if first.len() > 3 || group.len() != 3 || !all_digits(group) {
+            return None;
+        }
+        joined.push_str(group);
+    }
+    Some(joined)
+}
+
+impl FromStr for Amount {
+    type Err = AmountError;
+
+    /// Reads every accepted spelling, and forgets what was done.
+    fn from_str(raw: &str) -> Result<Self, AmountError> {
+        Self::read(raw).map(|reading| reading.amount)
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(&self.0.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(raw: &str) -> (u32, Vec<AmountNote>) {
+        let reading = Amount::read(raw).unwrap_or_else(|error| panic!("{raw:?}: {error}"));
+        (reading.amount.dinars(), reading.notes)
+    }
+
+    #[test]
+    fn amounts_as_spreadsheets_write_them() {
+        for (raw, dinars) in [
+            ("500", 500),
+            ("500,00", 500),
+            ("500.00", 500),
+            ("500.0", 500),
+            ("0500", 500),
+            ("1 000", 1000),
+            ("1 000,00", 1000),
+            ("1\u{a0}000", 1000),
+            ("1\u{202f}000,00", 1000),
+            ("300 000", 300_000),
+        ] {
+            assert_eq!(read(raw), (dinars, vec![]), "{raw:?}");
+        }
+        for raw in ["500 DA", "500DZD", "500 دج", "500 da", "500 د.ج"] {
+            assert_eq!(read(raw), (500, vec![AmountNote::Currency]), "{raw:?}");
+        }
+        assert_eq!(
+            read("٥٠٠"),
+            (500, vec![AmountNote::Cell(CellNote::ForeignDigits)])
+        );
+        assert_eq!(read("'500"), (500, vec![AmountNote::Cell(CellNote::TextTrick)]));
+    }
+
+    #[test]
+    fn what_is_not_certain_is_refused_with_the_reason() {
+        let refused = |raw: &str| Amount::read(raw).err();
+        for raw in ["1.000", "1,000"] {
+            assert_eq!(refused(raw), Some(AmountError::Ambiguous(raw.to_owned())));
+        }
+        for raw in ["500,5", "500.55", "1 000,50"] {
+            assert_eq!(refused(raw), Some(AmountError::Fraction(raw.to_owned())));
+        }
+        assert_eq!(refused("0"), Some(AmountError::Zero));
+        assert_eq!(refused("000,00"), Some(AmountError::Zero));
+        assert_eq!(refused("-500"), Some(AmountError::Negative("-500".to_owned())));
+        assert_eq!(refused("5e2"), Some(AmountError::Scientific("5e2".to_owned())));
+        for raw in ["", " ", "DA"] {
+            assert_eq!(refused(raw), Some(AmountError::Empty), "{raw:?}");
+        }
+        for raw in [
+            "abc",
+            "50 0",
+            "5 00",
+            "1000 000",
+            "1.000.000",
+            "500.",
+            ".5",
+            "+500",
+            "0x1F4",
+            "=500",
+            "1.000,00",
+        ] {
+            assert_eq!(
+                refused(raw),
+                Some(AmountError::NotANumber(raw.to_owned())),
+                "{raw:?}"
+            );
+        }
+        for raw in ["12345678901234567890", "10000001", "99999999"] {
+            assert_eq!(refused(raw), Some(AmountError::TooLarge(raw.to_owned())));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_panics(raw in ".{0,24}") {
+            let _ = Amount::read(&raw);
+        }
+
+        #[test]
+        fn what_is_written_is_read_back(dinars in 1_u32..=LARGEST) {
+            let amount = Amount::of(dinars).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(amount.to_string().parse(), Ok(amount));
+            assert_eq!(amount.grouped().parse(), Ok(amount));
+        }
+    }
+}

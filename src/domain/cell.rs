@@ -1,0 +1,119 @@
+//! What spreadsheets and keyboards do to a value before it means anything: foreign digits, invisible
+//! characters, Excel's text tricks. Shared by phone numbers and amounts.
+
+/// Something that was cleaned away and is worth telling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CellNote {
+    /// Arabic-Indic, Persian or full-width digits were read as 0 to 9.
+    ForeignDigits,
+    /// Direction marks, zero-width or no-break characters were left out.
+    Invisible,
+    /// `="…"` or a leading apostrophe: Excel's ways to say that a cell is text.
+    TextTrick,
+}
+
+/// A value with the tricks undone: digits are ASCII, every space is U+0020, dashes are `-`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cleaned {
+    pub text: String,
+    pub notes: Vec<CellNote>,
+}
+
+/// Undoes the tricks. Whatever it does not know stays as it is, for the parser to refuse.
+pub(super) fn clean(raw: &str) -> Cleaned {
+    let mut notes = Vec::new();
+    let mut text = String::with_capacity(raw.len());
+    for character in raw.chars() {
+        match plain(character) {
+            Plain::Same(kept) => text.push(kept),
+            Plain::Digit(digit) => {
+                notes.push(CellNote::ForeignDigits);
+                text.push(digit);
+            }
+            Plain::Space => {
+                notes.push(CellNote::Invisible);
+                text.push(' ');
+            }
+            Plain::Nothing => notes.push(CellNote::Invisible),
+        }
+    }
+    let trimmed = text.trim();
+    let inner = without_text_trick(trimmed);
+    if inner.len() != trimmed.len() {
+        notes.push(CellNote::TextTrick);
+    }
+    notes.sort_unstable();
+    notes.dedup();
+    Cleaned {
+        text: inner.trim().to_owned(),
+        notes,
+    }
+}
+
+enum Plain {
+    Same(char),
+    Digit(char),
+    Space,
+    Nothing,
+}
+
+fn plain(character: char) -> Plain {
+    match character {
+        '\u{0660}'..='\u{0669}' => digit(character, '\u{0660}'),
+        '\u{06F0}'..='\u{06F9}' => digit(character, '\u{06F0}'),
+        '\u{FF10}'..='\u{FF19}' => digit(character, '\u{FF10}'),
+        '\u{00A0}' | '\u{2000}'..='\u{200A}' | '\u{202F}' | '\u{205F}' | '\u{3000}' => Plain::Space,
+        '\u{00AD}'
+        | '\u{061C}'
+        | '\u{180E}'
+        | '\u{200B}'..='\u{200F}'
+        | '\u{202A}'..='\u{202E}'
+        | '\u{2060}'..='\u{2069}'
+        | '\u{FEFF}' => Plain::Nothing,
+        '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{FE63}' | '\u{FF0D}' => Plain::Same('-'),
+        '\u{FF0B}' => Plain::Same('+'),
+        '\t' | '\n' | '\r' => Plain::Same(' '),
+        other => Plain::Same(other),
+    }
+}
+
+fn digit(character: char, zero: char) -> Plain {
+    let value = u32::from(character) - u32::from(zero);
+    Plain::Digit(char::from_digit(value, 10).unwrap_or(character))
+}
+
+fn without_text_trick(text: &str) -> &str {
+    text.strip_prefix("=\"")
+        .and_then(|rest| rest.strip_suffix('"'))
+        .or_else(|| text.strip_prefix('\''))
+        .unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tricks_are_undone_and_told() {
+        for (raw, text, notes) in [
+            ("0555", "0555", vec![]),
+            ("=\"0555\"", "0555", vec![CellNote::TextTrick]),
+            ("'0555", "0555", vec![CellNote::TextTrick]),
+            ("٠٥٥٥", "0555", vec![CellNote::ForeignDigits]),
+            ("۰۵۵۵", "0555", vec![CellNote::ForeignDigits]),
+            ("\u{200f}0555\u{200b}", "0555", vec![CellNote::Invisible]),
+            ("05\u{a0}55", "05 55", vec![CellNote::Invisible]),
+            ("05\u{2011}55", "05-55", vec![]),
+            ("=HYPERLINK(1)", "=HYPERLINK(1)", vec![]),
+        ] {
+            assert_eq!(
+                clean(raw),
+                Cleaned {
+                    text: text.to_owned(),
+                    notes
+                },
+                "{raw:?}"
+            );
+        }
+    }
+}

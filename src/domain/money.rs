@@ -1,0 +1,181 @@
+//! Exact decimals: money in dinars, and the multiplier that turns a face value into a cost. No floats.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+use std::str::FromStr;
+
+use rust_decimal::Decimal;
+
+use super::Amount;
+
+/// Algerian dinars (DZD) as an exact decimal: costs and balances. May be negative (a difference).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Money(Decimal);
+
+/// A text that is no exact decimal.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no amount of money")]
+pub struct MoneyError(pub String);
+
+impl Money {
+    /// No dinars.
+    pub const ZERO: Self = Self(Decimal::ZERO);
+
+    /// With at least two decimals and thin groups of three, as people read it: `12 503.75`.
+    pub fn grouped(self) -> String {
+        let text = self.to_string();
+        let (sign, digits) = text
+            .strip_prefix('-')
+            .map_or(("", text.as_str()), |rest| ("-", rest));
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "00"));
+        format!("{sign}{}.{fraction:0<2}", group_thousands(whole))
+    }
+
+    /// Whether it is below zero.
+    pub fn is_negative(self) -> bool {
+        self.0.is_sign_negative() && !self.0.is_zero()
+    }
+}
+
+/// Groups digits by three with a space: `10000` becomes `10 000`.
+pub(super) fn group_thousands(digits: &str) -> String {
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(' ');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// Reads plain and scientific spellings, since JSON numbers may have either.
+fn read_decimal(text: &str) -> Option<Decimal> {
+    let trimmed = text.trim();
+    Decimal::from_str_exact(trimmed)
+        .or_else(|_| Decimal::from_scientific(trimmed))
+        .ok()
+}
+
+impl FromStr for Money {
+    type Err = MoneyError;
+
+    fn from_str(text: &str) -> Result<Self, MoneyError> {
+        read_decimal(text)
+            .map(Self)
+            .ok_or_else(|| MoneyError(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Money {
+    /// Plain digits with a point, two decimals at least unless whole: `496.25`, `500`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shortest = self.0.normalize();
+        let text = if shortest.scale() == 1 {
+            format!("{shortest:.2}")
+        } else {
+            shortest.to_string()
+        };
+        formatter.pad(&text)
+    }
+}
+
+impl From<Amount> for Money {
+    fn from(amount: Amount) -> Self {
+        Self(Decimal::from(amount.dinars()))
+    }
+}
+
+impl Add for Money {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl Sub for Money {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+}
+
+impl std::iter::Sum for Money {
+    fn sum<I: Iterator<Item = Self>>(items: I) -> Self {
+        items.fold(Self::ZERO, Add::add)
+    }
+}
+
+/// What a dinar of face value costs: 0.98 means that 1000 DZD cost 980 (API page `list-plans`, `cost`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Multiplier(Decimal);
+
+impl Multiplier {
+    /// The expected cost of a face value, exact; the provider's own rounding is not documented.
+    pub fn cost_of(self, amount: Amount) -> Money {
+        Money(self.0.saturating_mul(Decimal::from(amount.dinars())))
+    }
+}
+
+impl FromStr for Multiplier {
+    type Err = MoneyError;
+
+    fn from_str(text: &str) -> Result<Self, MoneyError> {
+        read_decimal(text)
+            .filter(|value| !value.is_sign_negative())
+            .map(Self)
+            .ok_or_else(|| MoneyError(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Multiplier {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(&self.0.normalize().to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn money(text: &str) -> Money {
+        text.parse().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn money_is_exact_and_reads_json_spellings() {
+        assert_eq!(money("0.1") + money("0.2"), money("0.3"));
+        assert_eq!(money("1326.13") - money("500"), money("826.13"));
+        assert_eq!(money("1.5e3"), money("1500"));
+        assert_eq!(money("1E2"), money("100"));
+        assert!("1,5".parse::<Money>().is_err());
+        assert!("NaN".parse::<Money>().is_err());
+    }
+
+    #[test]
+    fn money_is_written_for_scripts_and_for_people() {
+        for (text, plain, grouped) in [
+            ("496.25", "496.25", "496.25"),
+            ("496.5", "496.50", "496.50"),
+            ("500.00", "500", "500.00"),
+            ("12503.75", "12503.75", "12 503.75"),
+            ("1000000", "1000000", "1 000 000.00"),
+            ("-1234.5", "-1234.50", "-1 234.50"),
+            ("100.2425", "100.2425", "100.2425"),
+            ("0", "0", "0.00"),
+        ] {
+            assert_eq!(money(text).to_string(), plain);
+            assert_eq!(money(text).grouped(), grouped);
+        }
+    }
+
+    #[test]
+    fn a_multiplier_prices_a_face_value() {
+        let multiplier: Multiplier = "0.9925".parse().unwrap_or_else(|error| panic!("{error}"));
+        let amount = Amount::of(500).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(multiplier.cost_of(amount), money("496.25"));
+        assert!("-1".parse::<Multiplier>().is_err());
+    }
+}

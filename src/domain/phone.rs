@@ -1,0 +1,353 @@
+//! Algerian mobile numbers: `0[567]` and eight digits (API page `2-validation`), read as people write them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::cell::{self, CellNote};
+
+/// An Algerian mobile number in the national form that the API takes: `0778037340`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Phone(String);
+
+/// What was done to a number on the way in; told to the operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PhoneNote {
+    /// `+213`, `00213` or `213` was turned into the leading zero.
+    International,
+    /// The trunk zero had been kept behind the country code.
+    TrunkZero,
+    /// The leading zero was missing and was put back: a repair.
+    MissingZero,
+    /// Foreign digits, invisible characters, text tricks.
+    Cell(CellNote),
+}
+
+impl PhoneNote {
+    /// Whether digits were added, not just rewritten: repairs are listed one by one.
+    pub fn is_repair(self) -> bool {
+        matches!(self, Self::MissingZero)
+    }
+}
+
+/// A number and what was done to read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhoneReading {
+    /// The number.
+    pub phone: Phone,
+    /// What was done; empty for a number written plainly.
+    pub notes: Vec<PhoneNote>,
+}
+
+/// Why a text is no mobile number. Each message says how to mend it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PhoneError {
+    /// Nothing there.
+    #[error("the phone number is empty")]
+    Empty,
+    /// `2,13556E+11`: a spreadsheet has thrown digits away.
+    #[error(
+        "`{0}` is a number that a spreadsheet has shortened: digits are gone; format the column as text and enter the number again"
+    )]
+    DigitsLost(String),
+    /// A decimal number, not a phone number.
+    #[error("`{0}` looks like a decimal number; format the column as text and enter the number again")]
+    Decimal(String),
+    /// A character that no phone number has.
+    #[error("`{value}` has a `{found}` in it; a phone number has digits, spaces, dots and dashes")]
+    Character {
+        /// The text as it came.
+        value: String,
+        /// The first character that does not belong.
+        found: char,
+    },
+    /// Not ten digits.
+    #[error("`{value}` has {digits} digits; a mobile number has 10, as in `0778037340`")]
+    Length {
+        /// The text as it came.
+        value: String,
+        /// How many digits it has.
+        digits: usize,
+    },
+    /// A country code that is not Algeria's.
+    #[error("`{0}` is not an Algerian number; the country code is +213")]
+    Foreign(String),
+    /// 02, 03 and 04: fixed lines.
+    #[error("`{0}` is a fixed line; mobile numbers begin with 05, 06 or 07")]
+    FixedLine(String),
+    /// Ten digits with another beginning.
+    #[error("`{0}` is no mobile number; those begin with 05, 06 or 07")]
+    NotMobile(String),
+}
+
+impl Phone {
+    /// The ten digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Reads a number as people and spreadsheets write it, and says what it had to do.
+    pub fn read(raw: &str) -> Result<PhoneReading, PhoneError> {
+        let cleaned = cell::clean(raw);
+        let mut notes: Vec<_> = cleaned.notes.into_iter().map(PhoneNote::Cell).collect();
+        let text = cleaned.text;
+        refuse_shapes(&text, raw)?;
+        let plus = text.starts_with('+');
+        let digits = digits_of(&text, raw)?;
+        let national = national_form(&digits, plus, raw, &mut notes)?;
+        let phone = mobile(national, raw)?;
+        Ok(PhoneReading { phone, notes })
+    }
+}
+
+/// Refuses what must not be read as a number even though digits could be picked from it.
+fn refuse_shapes(text: &str, raw: &str) -> Result<(), PhoneError> {
+    if text.is_empty() {
+        return Err(PhoneError::Empty);
+    }
+    let scientific = text.split_once(['e', 'E']).is_some_and(|(mantissa, exponent)| {
+        let number =
+            |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit() || "+-.,".contains(c));
+        number(mantissa) && number(exponent)
+    });
+    if scientific {
+        return Err(PhoneError::DigitsLost(raw.trim().to_owned()));
+    }
+    // `05.55.12.34.56` is a spelling; `555123456.0` and `55512345,6` are what is left of a number cell.
+    if let Some((_, fraction)) = text.rsplit_once(['.', ',']) {
+        let lone = text.matches(['.', ',']).count() == 1;
+        if fraction.len() == 1 || (lone && !fraction.is_empty() && fraction.chars().all(|c| c == '0')) {
+            return Err(PhoneError::Decimal(raw.trim().to_owned()));
+        }
+    }
+    Ok(())
+}
+
+fn digits_of(text: &str, raw: &str) -> Result<String, PhoneError> {
+    let mut digits = String::with_capacity(14);
+    for (index, character) in text.chars().enumerate() {
+        match character {
+            '0'..='9' => digits.push(character),
+            ' ' | '-' | '.' | '(' | ')' => {}
+            '+' if index == 0 => {}
+            found => {
+                return Err(PhoneError::Character {
+                    value: raw.trim().to_owned(),
+                    found,
+                });
+            }
+        }
+    }
+    Ok(digits)
+}
+
+/// Turns every accepted spelling into digits that begin with zero, or leaves them for `mobile` to refuse.
+fn national_form(
+    digits: &str,
+    plus: bool,
+    raw: &str,
+    notes: &mut Vec<PhoneNote>,
+) -> Result<String, PhoneError> {
+    let international = if plus {
+        Some(
+            digits
+                .strip_prefix("213")
+                .ok_or_else(|| PhoneError::Foreign(raw.trim().to_owned()))?,
+        )
+    } else if let Some(rest) = digits.strip_prefix("00") {
+        Some(
+            rest.strip_prefix("213")
+                .ok_or_else(|| PhoneError::Foreign(raw.trim().to_owned()))?,
+        )
+    } else {
+        digits
+            .strip_prefix("213")
+            .filter(|rest| rest.len() == 9 || (rest.len() == 10 && rest.starts_with('0')))
+    };
+    let Some(rest) = international else {
+        if digits.len() == 9 && digits.starts_with(['5', '6', '7']) {
+            notes.push(PhoneNote::MissingZero);
+            return Ok(format!("0{digits}"));
+        }
+        return Ok(digits.to_owned());
+    };
+    notes.push(PhoneNote::International);
+    if rest.starts_with('0') {
+        notes.push(PhoneNote::TrunkZero);
+        return Ok(rest.to_owned());
+    }
+    Ok(format!("0{rest}"))
+}
+
+fn mobile(national: String, raw: &str) -> Result<Phone, PhoneError> {
+    let value = || raw.trim().to_owned();
+    if national.is_empty() {
+        return Err(PhoneError::Empty);
+    }
+    let second = national.chars().nth(1);
+    let fixed = national.starts_with('0') && matches!(second, Some('2'..='4'));
+    if fixed && matches!(national.len(), 9 | 10) {
+        return Err(PhoneError::FixedLine(value()));
+    }
+    if national.len() != 10 {
+        return Err(PhoneError::Length {
+            value: value(),
+            digits: national.len(),
+        });
+    }
+    if national.starts_with('0') && matches!(second, Some('5'..='7')) {
+        Ok(Phone(national))
+    } else {
+        Err(PhoneError::NotMobile(value()))
+    }
+}
+
+impl FromStr for Phone {
+    type Err = PhoneError;
+
+    /// Reads every accepted spelling, and forgets what was done.
+    fn from_str(raw: &str) -> Result<Self, PhoneError> {
+        Self::read(raw).map(|reading| reading.phone)
+    }
+}
+
+impl fmt::Display for Phone {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn notes(raw: &str) -> Vec<PhoneNote> {
+        let reading = Phone::read(raw).unwrap_or_else(|error| panic!("{raw:?}: {error}"));
+        assert_eq!(reading.phone.as_str(), "0555123456", "{raw:?}");
+        reading.notes
+    }
+
+    #[test]
+    fn one_number_in_every_plain_spelling() {
+        for raw in [
+            "0555123456",
+            "05 55 12 34 56",
+            "0555-12-34-56",
+            "05.55.12.34.56",
+            "(0555) 123456",
+            " 0555 123456 ",
+        ] {
+            assert_eq!(notes(raw), [], "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn international_spellings_are_noted() {
+        for raw in [
+            "+213555123456",
+            "00213555123456",
+            "213555123456",
+            "+213 555 12 34 56",
+        ] {
+            assert_eq!(notes(raw), [PhoneNote::International], "{raw:?}");
+        }
+        for raw in [
+            "+213 (0)555 12 34 56",
+            "+213 0555 12 34 56",
+            "002130555123456",
+            "2130555123456",
+        ] {
+            assert_eq!(
+                notes(raw),
+                [PhoneNote::International, PhoneNote::TrunkZero],
+                "{raw:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_zero_that_a_spreadsheet_ate_is_a_repair() {
+        for raw in ["555123456", "555 12 34 56"] {
+            let notes = notes(raw);
+            assert_eq!(notes, [PhoneNote::MissingZero], "{raw:?}");
+            assert!(notes.iter().all(|note| note.is_repair()));
+        }
+    }
+
+    #[test]
+    fn text_tricks_and_foreign_digits_are_read() {
+        assert_eq!(notes("=\"0555123456\""), [PhoneNote::Cell(CellNote::TextTrick)]);
+        assert_eq!(notes("'0555123456"), [PhoneNote::Cell(CellNote::TextTrick)]);
+        assert_eq!(notes("٠٥٥٥١٢٣٤٥٦"), [PhoneNote::Cell(CellNote::ForeignDigits)]);
+        assert_eq!(
+            notes("\u{202a}0555\u{a0}123456\u{202c}"),
+            [PhoneNote::Cell(CellNote::Invisible)]
+        );
+    }
+
+    #[test]
+    fn what_is_not_certain_is_refused_with_the_reason() {
+        for raw in ["2,13556E+11", "5.55123E+8", "5E8"] {
+            assert!(
+                matches!(Phone::read(raw), Err(PhoneError::DigitsLost(_))),
+                "{raw:?}"
+            );
+        }
+        for raw in ["555123456.0", "055512345.6", "055512345,6", "0555123456.00"] {
+            assert!(matches!(Phone::read(raw), Err(PhoneError::Decimal(_))), "{raw:?}");
+        }
+        for raw in ["055512345", "05551234567", "123", "21355512345"] {
+            assert!(
+                matches!(Phone::read(raw), Err(PhoneError::Length { .. })),
+                "{raw:?}"
+            );
+        }
+        for raw in ["+33612345678", "0033612345678", "+0555123456"] {
+            assert!(matches!(Phone::read(raw), Err(PhoneError::Foreign(_))), "{raw:?}");
+        }
+        for raw in ["0215551234", "0455123456", "021555123"] {
+            assert!(
+                matches!(Phone::read(raw), Err(PhoneError::FixedLine(_))),
+                "{raw:?}"
+            );
+        }
+        for raw in ["0855123456", "5551234567", "1234567890"] {
+            assert!(
+                matches!(Phone::read(raw), Err(PhoneError::NotMobile(_))),
+                "{raw:?}"
+            );
+        }
+        for raw in [
+            "0555/123456",
+            "055512345O",
+            "0555+123456",
+            "=HYPERLINK(1)",
+            "0555123456\u{0}",
+        ] {
+            assert!(
+                matches!(Phone::read(raw), Err(PhoneError::Character { .. })),
+                "{raw:?}"
+            );
+        }
+        for raw in ["", "  ", "\u{200b}", "=\"\"", "-", "( )"] {
+            assert_eq!(Phone::read(raw), Err(PhoneError::Empty), "{raw:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_panics_and_what_is_read_is_what_the_api_takes(raw in ".{0,24}") {
+            if let Ok(reading) = Phone::read(&raw) {
+                let digits = reading.phone.as_str();
+                assert!(digits.len() == 10 && digits.starts_with('0'));
+                assert!(matches!(digits.as_bytes()[1], b'5'..=b'7'));
+            }
+        }
+
+        #[test]
+        fn separators_never_change_the_number(digits in "0[567][0-9]{8}", at in 2_usize..9, separator in "[ -]") {
+            let (head, tail) = digits.split_at(at);
+            let phone: Phone = format!("{head}{separator}{tail}").parse().unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(phone.as_str(), digits);
+        }
+    }
+}

@@ -9,6 +9,7 @@
 
 pub mod api;
 pub mod cli;
+pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod domain;
@@ -16,4 +17,5 @@ pub mod error;
 pub mod ledger;
 pub mod output;
 pub mod simulator;
+pub mod stop;
 pub mod topup;

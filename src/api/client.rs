@@ -1,0 +1,440 @@
+//! The HTTP client: one call at a time, HTTP/1.1, no redirects, no resending, a cap on what is read.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Method, Response, redirect, retry};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::answer::{Answer, Envelope, Exchange, Outcome, http_date, retry_after};
+use super::limiter::Limiter;
+use super::redact::Redactor;
+use crate::clock::Clock;
+
+/// The most that is read of a body. The provider's longest page is far below.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// The most of a body that is stored.
+const TEXT_BYTES_MAX: usize = 4 * 1024;
+/// Node closes idle connections after 5 s; ours are dropped before.
+const POOL_IDLE: Duration = Duration::from_secs(4);
+/// Everything but letters, digits and `-_.~`.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
+/// The answer's headers that the wire log may show.
+const LOGGED_HEADERS: [&str; 7] = [
+    "content-type",
+    "content-length",
+    "date",
+    "retry-after",
+    "x-request-id",
+    "location",
+    "server",
+];
+
+/// Percent-encodes a ref or an id for a path or a query.
+pub(super) fn encode(text: &str) -> String {
+    utf8_percent_encode(text, ESCAPED).to_string()
+}
+
+/// What can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// `GET /v3/validate`.
+    Validate,
+    /// `GET /v3/account/balance`.
+    Balance,
+    /// `GET /v3/mobile/plans`.
+    Plans,
+    /// `POST /v3/mobile/send`.
+    Send,
+    /// `GET /v3/mobile/check-ref/{ref}`.
+    CheckRef,
+    /// `GET /v3/mobile/check-id/{id}`.
+    CheckId,
+    /// `GET /v3/mobile/list`.
+    List,
+}
+
+impl Endpoint {
+    /// The word in the ledger and in the wire log.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Validate => "validate",
+            Self::Balance => "balance",
+            Self::Plans => "plans",
+            Self::Send => "send",
+            Self::CheckRef => "check-ref",
+            Self::CheckId => "check-id",
+            Self::List => "list",
+        }
+    }
+}
+
+/// What a client is made of.
+#[derive(Debug)]
+pub struct ClientOptions {
+    /// `https://api.oneclickdz.com`, without `/v3` and without a slash at the end.
+    pub base_url: String,
+    /// Whether that is this machine: then no proxy and no certificates are needed.
+    pub is_loopback: bool,
+    /// The key.
+    pub key: SecretString,
+    /// How long opening a connection may take.
+    pub connect_timeout: Duration,
+    /// How long a POST may take, to the last byte of its answer.
+    pub send_timeout: Duration,
+    /// How long a GET may take.
+    pub read_timeout: Duration,
+}
+
+/// Why a client can't be made. None of these shows the key.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The key can't stand in a header.
+    #[error("the API key has characters that no HTTP header can carry")]
+    Key,
+    /// TLS or its certificates.
+    #[error("the HTTP client can't start: {0}")]
+    Build(String),
+}
+
+/// Asks the provider. Cheap to share; all its calls go through one limiter.
+#[derive(Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    base_url: String,
+    redactor: Redactor,
+    send_timeout: Duration,
+    read_timeout: Duration,
+    limiter: Limiter,
+    clock: Clock,
+}
+
+impl Client {
+    /// Makes a client; opens no connection.
+    pub fn new(options: ClientOptions, clock: Clock) -> Result<Self, ClientError> {
+        let http = build(&options)?;
+        Ok(Self {
+            http,
+            base_url: options.base_url,
+            redactor: Redactor::new(options.key),
+            send_timeout: options.send_timeout,
+            read_timeout: options.read_timeout,
+            limiter: Limiter::unlimited(),
+            clock,
+        })
+    }
+
+    /// The limiter of all calls.
+    pub fn limiter(&self) -> &Limiter {
+        &self.limiter
+    }
+
+    /// The text without the key.
+    pub fn without_key(&self, text: &str) -> String {
+        self.redactor.clean(text)
+    }
+
+    /// Whose key it is.
+    pub async fn validate(&self) -> Exchange {
+        self.get(Endpoint::Validate, "/v3/validate".to_owned()).await
+    }
+
+    /// The balance.
+    pub async fn balance(&self) -> Exchange {
+        self.get(Endpoint::Balance, "/v3/account/balance".to_owned())
+            .await
+    }
+
+    /// The catalogue.
+    pub async fn plans(&self) -> Exchange {
+        self.get(Endpoint::Plans, "/v3/mobile/plans".to_owned()).await
+    }
+
+    /// An order by its ref, raw or prefixed.
+    pub async fn check_ref(&self, reference: &str) -> Exchange {
+        self.get(
+            Endpoint::CheckRef,
+            format!("/v3/mobile/check-ref/{}", encode(reference)),
+        )
+        .await
+    }
+
+    /// An order by the provider's id.
+    pub async fn check_id(&self, id: &str) -> Exchange {
+        self.get(Endpoint::CheckId, format!("/v3/mobile/check-id/{}", encode(id)))
+            .await
+    }
+
+    /// A page of 100 orders made between two moments. Pages count from 1.
+    pub async fn list(&self, page: u32, from: jiff::Timestamp, to: jiff::Timestamp) -> Exchange {
+        let (from, to) = (encode(&format!("{from:.3}")), encode(&format!("{to:.3}")));
+        self.get(
+            Endpoint::List,
+            format!("/v3/mobile/list?page={page}&pageSize=100&from={from}&to={to}"),
+        )
+        .await
+    }
+
+    /// Path and body of the POST for an order, as they will be sent: written down before [`Client::post_send`].
+    pub fn send_request(intent: &crate::domain::Intent) -> (&'static str, String) {
+        let body = serde_json::json!({
+            "plan_code": intent.plan.as_str(),
+            "MSSIDN": intent.phone.as_str(),
+            "amount": intent.amount.dinars(),
+            "ref": intent.reference.as_str(),
+        });
+        ("/v3/mobile/send", body.to_string())
+    }
+
+    /// Sends an order once. The future must be awaited to its end: a dropped one loses the answer.
+    pub async fn post_send(&self, path: &str, body: String) -> Exchange {
+        self.call(Endpoint::Send, Method::POST, path.to_owned(), Some(body))
+            .await
+    }
+
+    async fn get(&self, endpoint: Endpoint, path: String) -> Exchange {
+        self.call(endpoint, Method::GET, path, None).await
+    }
+
+    async fn call(&self, endpoint: Endpoint, method: Method, path: String, body: Option<String>) -> Exchange {
+        // A POST takes its turn before it is written down, so that nothing waits between ledger and wire.
+        if endpoint != Endpoint::Send {
+            self.limiter.turn().await;
+        }
+        let started_at = self.clock.now();
+        tracing::debug!(target: "wire", "> {method} {path}{}", body.as_deref().map(|b| format!(" {b}")).unwrap_or_default());
+        let outcome = self.exchange(endpoint, method, &path, body.clone()).await;
+        let ended_at = self.clock.now();
+        match &outcome {
+            Outcome::Answered(answer) if answer.status == 429 => {
+                self.limiter
+                    .pause(answer.retry_after.unwrap_or(Duration::from_secs(1)));
+            }
+            Outcome::Answered(_) => {}
+            Outcome::NotSent(why) => tracing::debug!(target: "wire", "< not sent: {why}"),
+            Outcome::Lost(why) => tracing::debug!(target: "wire", "< lost: {why}"),
+        }
+        Exchange {
+            endpoint,
+            path,
+            request: body,
+            started_at,
+            ended_at,
+            outcome,
+        }
+    }
+
+    async fn exchange(
+        &self,
+        endpoint: Endpoint,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+    ) -> Outcome {
+        let timeout = if method == Method::POST {
+            self.send_timeout
+        } else {
+            self.read_timeout
+        };
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.base_url))
+            .timeout(timeout);
+        if let Some(body) = body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body);
+        }
+        match request.send().await {
+            Ok(response) => self.read_answer(endpoint, response).await,
+            Err(error) if error.is_connect() || error.is_builder() => Outcome::NotSent(self.describe(&error)),
+            Err(error) => Outcome::Lost(self.describe(&error)),
+        }
+    }
+
+    async fn read_answer(&self, endpoint: Endpoint, mut response: Response) -> Outcome {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let mut bytes = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if bytes.len() + chunk.len() <= BODY_BYTES_MAX => {
+                    bytes.extend_from_slice(&chunk)
+                }
+                Ok(Some(_)) => {
+                    return Outcome::Lost(format!("the answer is longer than {BODY_BYTES_MAX} bytes"));
+                }
+                Ok(None) => break,
+                Err(error) => return Outcome::Lost(format!("HTTP {status}, then {}", self.describe(&error))),
+            }
+        }
+        let body = self
+            .redactor
+            .clean_body(String::from_utf8_lossy(&bytes).into_owned());
+        Outcome::Answered(self.answer(endpoint, status, &headers, &body))
+    }
+
+    fn answer(&self, endpoint: Endpoint, status: u16, headers: &HeaderMap, body: &str) -> Answer {
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let server_time = header(DATE.as_str()).and_then(http_date);
+        let now = server_time.unwrap_or_else(|| self.clock.now());
+        let envelope = Envelope::read(body).map(|envelope| self.shown_envelope(envelope));
+        let in_body = envelope.as_ref().and_then(|envelope| envelope.request_id.clone());
+        let request_id = in_body.or_else(|| header("x-request-id").map(|id| self.without_key(id)));
+        // The body of `validate` holds the key; it is neither stored nor shown (design, section 2).
+        let text = match endpoint {
+            Endpoint::Validate => "(withheld)".to_owned(),
+            _ => cut(self.without_key(body)),
+        };
+        self.log(status, headers, &text);
+        Answer {
+            status,
+            request_id: request_id.map(|id| cut_to(id, 200)),
+            retry_after: header(RETRY_AFTER.as_str()).and_then(|value| retry_after(value, now)),
+            server_time,
+            envelope,
+            text,
+        }
+    }
+
+    /// The parts of an envelope that are shown to people lose the key, whatever its length.
+    fn shown_envelope(&self, mut envelope: Envelope) -> Envelope {
+        if let Some(error) = &mut envelope.error {
+            error.code = cut_to(self.without_key(&error.code), 100);
+            error.message = cut_to(self.without_key(&error.message), 1000);
+        }
+        envelope.request_id = envelope.request_id.map(|id| self.without_key(&id));
+        envelope
+    }
+
+    fn log(&self, status: u16, headers: &HeaderMap, text: &str) {
+        let shown: Vec<_> = LOGGED_HEADERS
+            .iter()
+            .filter_map(|name| {
+                Some(format!(
+                    "{name}: {}",
+                    self.without_key(headers.get(*name)?.to_str().ok()?)
+                ))
+            })
+            .collect();
+        tracing::debug!(target: "wire", "< {status} [{}] {text}", shown.join(", "));
+    }
+
+    /// The error and what lies under it, in one line, without the address and without the key.
+    fn describe(&self, error: &reqwest::Error) -> String {
+        if error.is_timeout() && !error.is_connect() {
+            return "no answer in time".to_owned();
+        }
+        let mut parts = Vec::new();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            if parts.last() != Some(&text) {
+                parts.push(text);
+            }
+            source = cause.source();
+        }
+        let described = if parts.is_empty() {
+            "the call failed".to_owned()
+        } else {
+            parts.join(": ")
+        };
+        self.without_key(&described)
+    }
+}
+
+fn build(options: &ClientOptions) -> Result<reqwest::Client, ClientError> {
+    let mut token = HeaderValue::from_str(options.key.expose_secret()).map_err(|_| ClientError::Key)?;
+    token.set_sensitive(true);
+    let headers = HeaderMap::from_iter([
+        (reqwest::header::HeaderName::from_static("x-access-token"), token),
+        (ACCEPT, HeaderValue::from_static("application/json")),
+    ]);
+    // A second start in one process finds the provider already there, which is just as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("oneclick/", env!("CARGO_PKG_VERSION")))
+        .default_headers(headers)
+        .http1_only()
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .referer(false)
+        .connect_timeout(options.connect_timeout)
+        .pool_idle_timeout(POOL_IDLE);
+    if options.is_loopback {
+        builder = builder.no_proxy();
+    }
+    if !options.base_url.starts_with("https:") {
+        // Reading the system's certificates takes milliseconds that plain HTTP does not need.
+        builder = builder.tls_certs_only(std::iter::empty());
+    }
+    builder.build().map_err(|error| ClientError::Build(chain(&error)))
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+fn cut(text: String) -> String {
+    cut_to(text, TEXT_BYTES_MAX)
+}
+
+/// Cuts at a character, and says so.
+fn cut_to(mut text: String, bytes_max: usize) -> String {
+    if text.len() > bytes_max {
+        let end = (0..=bytes_max)
+            .rev()
+            .find(|end| text.is_char_boundary(*end))
+            .unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refs_are_encoded_for_paths() {
+        assert_eq!(encode("order-1_a.b~c"), "order-1_a.b~c");
+        assert_eq!(
+            encode("API-+213665983439-a/b?c#d"),
+            "API-%2B213665983439-a%2Fb%3Fc%23d"
+        );
+        assert_eq!(encode("طلب"), "%D8%B7%D9%84%D8%A8");
+        assert_eq!(encode("%2e%2e"), "%252e%252e");
+    }
+
+    #[test]
+    fn cuts_fall_between_characters() {
+        assert_eq!(cut_to("ééé".to_owned(), 3), "é…");
+        assert_eq!(cut_to("abc".to_owned(), 3), "abc");
+    }
+
+    #[test]
+    fn the_body_of_a_post_is_what_the_api_page_names() {
+        let intent = crate::domain::Intent {
+            reference: "r".parse().unwrap_or_else(|error| panic!("{error}")),
+            phone: "+213778037340".parse().unwrap_or_else(|error| panic!("{error}")),
+            plan: "PREPAID_DJEZZY".parse().unwrap_or_else(|error| panic!("{error}")),
+            amount: crate::domain::Amount::of(500).unwrap_or_else(|error| panic!("{error}")),
+        };
+        let (path, body) = Client::send_request(&intent);
+        assert_eq!(path, "/v3/mobile/send");
+        assert_eq!(
+            body,
+            r#"{"plan_code":"PREPAID_DJEZZY","MSSIDN":"0778037340","amount":500,"ref":"r"}"#
+        );
+    }
+}

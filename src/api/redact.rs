@@ -1,0 +1,82 @@
+//! Keeps the key out of everything that is stored or shown, even when a server echoes it.
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// What stands where the key stood.
+const WITHHELD: &str = "[key withheld]";
+
+/// From this length on a key can't be an ordinary word, so it is taken out before anything is read.
+const UNMISTAKABLE: usize = 12;
+
+/// Takes one key out of texts.
+#[derive(Debug, Clone)]
+pub(super) struct Redactor {
+    key: SecretString,
+}
+
+impl Redactor {
+    pub fn new(key: SecretString) -> Self {
+        Self { key }
+    }
+
+    /// The text without the key, in every spelling that JSON and URLs give it.
+    pub fn clean(&self, text: &str) -> String {
+        let key = self.key.expose_secret();
+        if key.is_empty() {
+            return text.to_owned();
+        }
+        let mut cleaned = text.replace(key, WITHHELD);
+        let json = serde_json::Value::from(key).to_string();
+        let inside_quotes = json.trim_matches('"');
+        let encoded = super::client::encode(key);
+        for spelling in [
+            inside_quotes,
+            inside_quotes.replace('/', "\\/").as_str(),
+            encoded.as_str(),
+        ] {
+            if spelling != key {
+                cleaned = cleaned.replace(spelling, WITHHELD);
+            }
+        }
+        cleaned
+    }
+
+    /// A body as it may be read: the key taken out unless the key could be an ordinary word, whose removal
+    /// would change refs and numbers.
+    pub fn clean_body(&self, text: String) -> String {
+        if self.key.expose_secret().len() >= UNMISTAKABLE {
+            self.clean(&text)
+        } else {
+            text
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_is_taken_out_in_every_spelling() {
+        let redactor = Redactor::new(SecretString::from("a/b\"c d-0123456789".to_owned()));
+        for echoed in [
+            "a/b\"c d-0123456789",
+            "a/b\\\"c d-0123456789",
+            "a\\/b\\\"c d-0123456789",
+            "a%2Fb%22c%20d-0123456789",
+        ] {
+            assert_eq!(
+                redactor.clean(&format!("<{echoed}>")),
+                "<[key withheld]>",
+                "{echoed}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_that_could_be_a_word_stays_in_what_is_read_but_not_in_what_is_shown() {
+        let redactor = Redactor::new(SecretString::from("test".to_owned()));
+        assert_eq!(redactor.clean_body("test-1".to_owned()), "test-1");
+        assert_eq!(redactor.clean("test-1"), "[key withheld]-1");
+    }
+}

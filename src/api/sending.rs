@@ -1,0 +1,261 @@
+//! What the answer to a POST means: the table of the design's section 2, row by row.
+
+use std::time::Duration;
+
+use super::answer::{Answer, Envelope, ErrorBody, Exchange, Outcome};
+use super::fault::{AuthFault, Fault, shared_fault};
+use super::wire;
+use crate::domain::{Money, TopupId};
+
+/// The class of an answer to a POST.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SendAnswer {
+    /// It was made.
+    Accepted {
+        /// The provider's id.
+        id: TopupId,
+        /// The ref as the provider stores it.
+        stored_ref: Option<String>,
+        /// The balance behind it, where the provider says.
+        balance: Option<Money>,
+    },
+    /// The connection never opened; nothing was made.
+    NotSent(String),
+    /// Too many calls, or the key could not be verified; nothing was made.
+    NotCreated(Option<Duration>),
+    /// The provider refuses the request; nothing was made.
+    Rejected {
+        /// The provider's code.
+        code: String,
+        /// The provider's message: foreign text.
+        message: String,
+        /// The field at fault, where the provider names it.
+        field: Option<String>,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The key; nothing was made.
+    Auth(AuthFault),
+    /// The wallet is empty; nothing was made.
+    EmptyWallet {
+        /// The provider's code.
+        code: String,
+        /// The provider's message: foreign text.
+        message: String,
+        /// What is there, where the provider says.
+        available: Option<Money>,
+    },
+    /// The ref is taken: by this very order, or by another.
+    Exists,
+    /// It may have been made.
+    Unknown(String),
+}
+
+/// Classifies what became of a POST. Whatever is not surely one of the others is unknown.
+pub fn classify_send(exchange: &Exchange) -> SendAnswer {
+    match &exchange.outcome {
+        Outcome::NotSent(why) => SendAnswer::NotSent(why.clone()),
+        Outcome::Lost(why) => SendAnswer::Unknown(why.clone()),
+        Outcome::Answered(answer) => classify_answer(answer),
+    }
+}
+
+fn classify_answer(answer: &Answer) -> SendAnswer {
+    match shared_fault(answer) {
+        Some(Fault::Wait(wait)) if matches!(answer.status, 429 | 503) => return SendAnswer::NotCreated(wait),
+        Some(Fault::Auth(auth)) => return SendAnswer::Auth(auth),
+        _ => {}
+    }
+    let Some(envelope) = &answer.envelope else {
+        return SendAnswer::Unknown(format!("HTTP {} without the provider's envelope", answer.status));
+    };
+    match (&envelope.error, answer.status) {
+        // Leads to a look-up only, so it may be believed whatever its status is.
+        (Some(error), _) if error.code == "DUPLICATED_REF" => SendAnswer::Exists,
+        (None, 200..=299) if envelope.success != Some(false) => accepted(envelope),
+        (Some(error), 400..=499) => refused(error, answer.status),
+        (error, status) => {
+            let code = error
+                .as_ref()
+                .map(|error| format!(" {}", error.code))
+                .unwrap_or_default();
+            SendAnswer::Unknown(format!("HTTP {status}{code}"))
+        }
+    }
+}
+
+fn accepted(envelope: &Envelope) -> SendAnswer {
+    let data = envelope.data.as_ref();
+    let text = |name| data.and_then(|data| wire::text(data, name));
+    match text("topupId").and_then(|id| TopupId::new(&id)) {
+        Some(id) => SendAnswer::Accepted {
+            id,
+            stored_ref: text("topupRef"),
+            balance: data.and_then(|data| wire::money(data, "newBalance")),
+        },
+        None => SendAnswer::Unknown("the answer says success but names no `topupId`".to_owned()),
+    }
+}
+
+/// An enveloped 4xx. A timeout, a conflict or a code in progress says nothing sure about the order.
+fn refused(error: &ErrorBody, status: u16) -> SendAnswer {
+    match (error.code.as_str(), status) {
+        ("INSUFFICIENT_BALANCE" | "NO_BALANCE", _) => SendAnswer::EmptyWallet {
+            code: error.code.clone(),
+            message: error.message.clone(),
+            available: error
+                .details
+                .as_ref()
+                .and_then(|details| wire::money(details, "available")),
+        },
+        (_, 400 | 402..=406 | 410..=422) => SendAnswer::Rejected {
+            code: error.code.clone(),
+            message: error.message.clone(),
+            field: error.field(),
+            status,
+        },
+        _ => SendAnswer::Unknown(format!("HTTP {status} {}", error.code)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::client::Endpoint;
+    use super::*;
+    use jiff::Timestamp;
+
+    fn class(status: u16, body: &str) -> SendAnswer {
+        classify_send(&Exchange {
+            endpoint: Endpoint::Send,
+            path: String::new(),
+            request: None,
+            started_at: Timestamp::UNIX_EPOCH,
+            ended_at: Timestamp::UNIX_EPOCH,
+            outcome: Outcome::Answered(Answer {
+                status,
+                request_id: None,
+                retry_after: None,
+                server_time: None,
+                envelope: Envelope::read(body),
+                text: String::new(),
+            }),
+        })
+    }
+
+    fn error(code: &str) -> String {
+        format!(r#"{{"success":false,"error":{{"code":"{code}","message":"m"}},"requestId":"r"}}"#)
+    }
+
+    #[test]
+    fn accepted_needs_an_id() {
+        let sample =
+            r#"{"success":true,"data":{"topupId":"6901616f","topupRef":"API-+213-x","newBalance":826.13}}"#;
+        let SendAnswer::Accepted {
+            id,
+            stored_ref,
+            balance,
+        } = class(200, sample)
+        else {
+            panic!("not accepted")
+        };
+        assert_eq!(id.as_str(), "6901616f");
+        assert_eq!(stored_ref.as_deref(), Some("API-+213-x"));
+        assert_eq!(balance, "826.13".parse().ok());
+        assert!(matches!(
+            class(201, r#"{"data":{"topupId":"1"}}"#),
+            SendAnswer::Accepted { .. }
+        ));
+        for body in [
+            "",
+            r#"{"success":true}"#,
+            r#"{"success":true,"data":{"topupId":""}}"#,
+            "<html>",
+            "{\"success\":true,\"da",
+        ] {
+            assert!(matches!(class(200, body), SendAnswer::Unknown(_)), "{body}");
+        }
+        assert!(matches!(
+            class(200, r#"{"success":false,"data":{"topupId":"1"}}"#),
+            SendAnswer::Unknown(_)
+        ));
+    }
+
+    #[test]
+    fn both_spellings_of_the_duplicate_mean_exists() {
+        for status in [400, 403, 409, 200, 500] {
+            assert_eq!(class(status, &error("DUPLICATED_REF")), SendAnswer::Exists);
+            assert_eq!(class(status, &error("DUPLICATED-REF")), SendAnswer::Exists);
+        }
+    }
+
+    #[test]
+    fn surely_not_created() {
+        assert_eq!(class(429, ""), SendAnswer::NotCreated(None));
+        assert_eq!(
+            class(429, &error("RATE_LIMIT_EXCEEDED")),
+            SendAnswer::NotCreated(None)
+        );
+        assert_eq!(
+            class(503, &error("AUTH_UNAVAILABLE")),
+            SendAnswer::NotCreated(None)
+        );
+        assert!(matches!(
+            class(400, &error("ERR_VALIDATION")),
+            SendAnswer::Rejected { .. }
+        ));
+        assert!(matches!(
+            class(400, &error("ERR_PHONE")),
+            SendAnswer::Rejected { .. }
+        ));
+        assert!(matches!(
+            class(422, &error("WHATEVER")),
+            SendAnswer::Rejected { .. }
+        ));
+        for code in ["INSUFFICIENT_BALANCE", "NO_BALANCE"] {
+            assert!(matches!(class(403, &error(code)), SendAnswer::EmptyWallet { .. }));
+        }
+        for (status, code) in [
+            (401, "X"),
+            (400, "MISSING_ACCESS_TOKEN"),
+            (403, "IP_BLOCKED"),
+            (403, "API_DISABLED"),
+            (403, "FORBIDDEN"),
+        ] {
+            assert!(
+                matches!(class(status, &error(code)), SendAnswer::Auth(_)),
+                "{status} {code}"
+            );
+        }
+        assert!(matches!(class(401, "<html>"), SendAnswer::Auth(_)));
+    }
+
+    #[test]
+    fn everything_else_is_unknown() {
+        for (status, body) in [
+            (500, error("INTERNAL_ERROR")),
+            (503, error("SERVICE_UNAVAILABLE")),
+            (503, "<html>".to_owned()),
+            (502, "<html>bad gateway</html>".to_owned()),
+            (500, error("ERR_VALIDATION")),
+            (500, error("INSUFFICIENT_BALANCE")),
+            (200, error("INSUFFICIENT_BALANCE")),
+            (400, "<html>".to_owned()),
+            (403, "<html>".to_owned()),
+            (
+                404,
+                r#"{"message":"Route POST:/x not found","error":"Not Found","statusCode":404}"#.to_owned(),
+            ),
+            (307, String::new()),
+            (302, r#"{"success":true,"data":{"topupId":"1"}}"#.to_owned()),
+            (408, error("TIMEOUT")),
+            (409, error("PAYMENT_IN_PROGRESS")),
+            (400, r#"{"success":false}"#.to_owned()),
+            (100, String::new()),
+        ] {
+            assert!(
+                matches!(class(status, &body), SendAnswer::Unknown(_)),
+                "{status} {body}"
+            );
+        }
+    }
+}

@@ -150,7 +150,9 @@ pub(super) fn retry_after(header: &str, now: Timestamp) -> Option<Duration> {
 
 /// Reads an HTTP date, as in `Wed, 21 Oct 2026 07:28:00 GMT`.
 pub(super) fn http_date(text: &str) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text.trim()).ok()
+    jiff::fmt::rfc2822::DateTimeParser::new()
+        .parse_timestamp(text.trim())
+        .ok()
 }
 
 #[cfg(test)]

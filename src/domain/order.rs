@@ -219,7 +219,7 @@ pub struct Order {
     /// Where it stands.
     pub state: State,
     /// Counts every change: a writer that read an older revision is refused.
-    pub revision: u64,
+    pub revision: u32,
     /// The provider's last word.
     pub provider_status: Option<ProviderStatus>,
     /// The provider's id.

@@ -1,1 +1,85 @@
-//! The only room that names the database.
+//! The ledger: every order that may have left this machine, written before its first byte leaves. The only room
+//! that names the database.
+//!
+//! SQLite in WAL mode with `synchronous=FULL`: a commit that has returned survives a power cut. One writer
+//! thread commits all that is waiting in one transaction; readers have a connection of their own. Moves between
+//! states are checked here, against the state that is stored, in the transaction that writes them.
+
+mod cache;
+mod error;
+mod owner;
+mod queries;
+mod rows;
+mod schema;
+mod writer;
+mod writes;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::Connection;
+
+pub use cache::StoredIdentity;
+pub use error::LedgerError;
+pub use owner::Owner;
+pub use queries::{Filter, Move, OpenCount};
+pub use rows::Attempt;
+pub use writes::{Begun, CapPassed, Caps, Change, Guard, NewSend, Written};
+
+use crate::domain::{Account, Order, Ref};
+use writer::Writer;
+
+/// A result whose failure is the ledger's.
+pub type Result<T> = std::result::Result<T, LedgerError>;
+
+/// An open ledger.
+#[derive(Debug)]
+pub struct Ledger {
+    path: PathBuf,
+    reader: Mutex<Connection>,
+    writer: Writer,
+    owner: Owner,
+}
+
+impl Ledger {
+    /// Opens the ledger at `path`, makes it where there is none, and brings an older schema up to date.
+    ///
+    /// # Errors
+    /// A file that is no ledger, one written by a newer version, a directory or disk that can't be written: in
+    /// each case nothing may be sent.
+    pub fn open(path: &Path) -> Result<Self> {
+        schema::prepare_place(path)?;
+        let mut writing = schema::connect(path)?;
+        schema::migrate(&mut writing, path)?;
+        let reader = schema::connect(path)?;
+        let owner = Owner::claim(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            reader: Mutex::new(reader),
+            writer: Writer::start(writing)?,
+            owner,
+        })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the process that is sending an order is still there. Only then may its `sending` be believed.
+    pub fn is_being_sent(&self, order: &Order) -> bool {
+        order
+            .owner
+            .as_ref()
+            .is_some_and(|owner| !self.owner.is(owner) && Owner::is_alive(&self.path, owner))
+    }
+
+    /// The order of an account under a ref.
+    pub fn find(&self, account: &Account, reference: &Ref) -> Result<Option<Order>> {
+        queries::find(&self.reader(), account, reference)
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

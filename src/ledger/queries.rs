@@ -1,0 +1,199 @@
+//! What can be asked of the ledger. Every question names the account: accounts never meet in one view.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, ToSql, named_params};
+
+use super::rows::{self, Attempt, millis, read_attempt, state_words};
+use super::{Ledger, LedgerError, Result};
+use crate::domain::{Account, Order, Phone, Ref, State};
+
+/// Which orders to list; everything that is none does not filter.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// In one of these states; empty for all.
+    pub states: Vec<State>,
+    /// To this number.
+    pub phone: Option<Phone>,
+    /// Of this batch.
+    pub batch: Option<String>,
+    /// Written down at or after.
+    pub since: Option<Timestamp>,
+    /// Written down before.
+    pub until: Option<Timestamp>,
+    /// At most so many, the newest.
+    pub limit: Option<u32>,
+}
+
+/// One step of an order from state to state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move {
+    /// When.
+    pub at: Timestamp,
+    /// From where; none for the first.
+    pub from: Option<State>,
+    /// To where.
+    pub to: State,
+    /// Why.
+    pub why: Option<String>,
+}
+
+/// How many orders are open, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenCount {
+    /// How many.
+    pub count: u32,
+    /// When the oldest of them was written down.
+    pub oldest: Option<Timestamp>,
+}
+
+const OF_ACCOUNT: &str = "WHERE account = :account AND environment = :environment";
+
+pub(super) fn find(connection: &Connection, account: &Account, reference: &Ref) -> Result<Option<Order>> {
+    let (username, environment) = (&account.username, account.environment.word());
+    let parameters: &[(&str, &dyn ToSql)] =
+        named_params! {":account": username, ":environment": environment, ":ref": reference.as_str()};
+    Ok(rows::orders(connection, &format!("{OF_ACCOUNT} AND ref = :ref"), parameters)?.pop())
+}
+
+impl Ledger {
+    /// The orders that a filter picks, oldest first.
+    pub fn list(&self, account: &Account, filter: &Filter) -> Result<Vec<Order>> {
+        let states = match filter.states.as_slice() {
+            [] => String::new(),
+            states => format!(" AND state IN ({})", state_words(|state| states.contains(&state))),
+        };
+        let rest = format!(
+            "{OF_ACCOUNT}{states} AND (:phone IS NULL OR phone = :phone) AND (:batch IS NULL OR batch = :batch) \
+             AND created_at >= :since AND created_at < :until ORDER BY created_at DESC, id DESC LIMIT :limit"
+        );
+        let environment = account.environment.word();
+        let parameters: &[(&str, &dyn ToSql)] = named_params! {
+            ":account": account.username,
+            ":environment": environment,
+            ":phone": filter.phone.as_ref().map(Phone::as_str),
+            ":batch": filter.batch,
+            ":since": filter.since.map_or(i64::MIN, millis),
+            ":until": filter.until.map_or(i64::MAX, millis),
+            ":limit": filter.limit.map_or(-1, i64::from),
+        };
+        let mut orders = rows::orders(&self.reader(), &rest, parameters)?;
+        orders.reverse();
+        Ok(orders)
+    }
+
+    /// Every order that the provider may still have to say something about, oldest first.
+    pub fn open_orders(&self, account: &Account) -> Result<Vec<Order>> {
+        let states = State::ALL.into_iter().filter(|state| state.is_open()).collect();
+        self.list(
+            account,
+            &Filter {
+                states,
+                ..Filter::default()
+            },
+        )
+    }
+
+    /// How many orders are open.
+    pub fn open_count(&self, account: &Account) -> Result<OpenCount> {
+        let query = format!(
+            "SELECT count(*), min(created_at) FROM orders {OF_ACCOUNT} AND state IN ({})",
+            state_words(State::is_open)
+        );
+        let environment = account.environment.word();
+        let (count, oldest): (u32, Option<i64>) = self.reader().query_row(
+            &query,
+            named_params! {":account": account.username, ":environment": environment},
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        Ok(OpenCount {
+            count,
+            oldest: oldest.and_then(|at| Timestamp::from_millisecond(at).ok()),
+        })
+    }
+
+    /// Orders of any account under a ref: for telling "no such order" from "another account's order".
+    pub fn find_anywhere(&self, reference: &Ref) -> Result<Vec<Order>> {
+        rows::orders(
+            &self.reader(),
+            "WHERE ref = :ref",
+            named_params! {":ref": reference.as_str()},
+        )
+    }
+
+    /// Every call about an order, in the order in which they were made.
+    pub fn attempts(&self, order: &Order) -> Result<Vec<Attempt>> {
+        self.about(
+            order,
+            "SELECT * FROM attempts WHERE order_id = :id ORDER BY id",
+            read_attempt,
+        )
+    }
+
+    /// Every step of an order.
+    pub fn moves(&self, order: &Order) -> Result<Vec<Move>> {
+        self.about(
+            order,
+            "SELECT * FROM moves WHERE order_id = :id ORDER BY id",
+            |row| {
+                let unreadable = |what: String| LedgerError::Unreadable(what);
+                let state = |word: String| {
+                    word.parse::<State>()
+                        .map_err(|error| unreadable(error.to_string()))
+                };
+                Ok(Move {
+                    at: Timestamp::from_millisecond(row.get("at")?)
+                        .map_err(|error| unreadable(error.to_string()))?,
+                    from: row
+                        .get::<_, Option<String>>("from_state")?
+                        .map(state)
+                        .transpose()?,
+                    to: state(row.get("to_state")?)?,
+                    why: row.get("why")?,
+                })
+            },
+        )
+    }
+
+    fn about<T>(
+        &self,
+        order: &Order,
+        query: &str,
+        read: impl Fn(&rusqlite::Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let reader = self.reader();
+        let environment = order.account.environment.word();
+        let id: i64 = reader.query_row(
+            &format!("SELECT id FROM orders {OF_ACCOUNT} AND ref = :ref"),
+            named_params! {
+                ":account": order.account.username,
+                ":environment": environment,
+                ":ref": order.intent.reference.as_str(),
+            },
+            |row| row.get(0),
+        )?;
+        let mut statement = reader.prepare_cached(query)?;
+        let mut rows = statement.query(named_params! {":id": id})?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(read(row)?);
+        }
+        Ok(found)
+    }
+
+    /// Refs that begin with `prefix`, newest first: for the shell's completion.
+    pub fn refs_like(&self, prefix: &str, limit: u32) -> Result<Vec<(Ref, State)>> {
+        let reader = self.reader();
+        let mut statement = reader.prepare_cached(
+            "SELECT ref, state FROM orders WHERE substr(ref, 1, length(:prefix)) = :prefix ORDER BY id DESC LIMIT :limit",
+        )?;
+        let mut rows = statement.query(named_params! {":prefix": prefix, ":limit": limit})?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (reference, state): (String, String) = (row.get(0)?, row.get(1)?);
+            if let (Ok(reference), Ok(state)) = (reference.parse(), state.parse()) {
+                found.push((reference, state));
+            }
+        }
+        Ok(found)
+    }
+}

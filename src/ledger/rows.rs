@@ -1,0 +1,181 @@
+//! Rows to types and back.
+
+use jiff::Timestamp;
+use rusqlite::{Row, ToSql};
+use serde_json::{Value, json};
+
+use super::error::LedgerError;
+use crate::domain::{
+    Account, Intent, Money, Offer, Operator, Order, Phone, ProviderStatus, Ref, SettledBy, State, TopupId,
+};
+
+/// The columns of an order, in the order in which [`read_order`] takes them.
+pub(super) const ORDER_COLUMNS: &str = "account, environment, ref, phone, plan, amount, operator, state, revision, \
+     provider_status, topup_id, provider_ref, cost, batch, row, attempts, created_at, updated_at, sent_at, message, \
+     offers, request_id, settled_by, note, owner";
+
+/// One call about an order: what was asked and what came back, the key taken out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// `send`, `check-ref`, `check-id` or `list`.
+    pub endpoint: String,
+    /// Path and query.
+    pub path: String,
+    /// The body as sent.
+    pub request: Option<String>,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended; none while no answer has been stored.
+    pub ended_at: Option<Timestamp>,
+    /// The HTTP status.
+    pub http_status: Option<u16>,
+    /// What the provider's support asks for.
+    pub request_id: Option<String>,
+    /// The body of the answer, cut to a few kilobytes.
+    pub answer: Option<String>,
+    /// How it was understood.
+    pub outcome: Option<String>,
+}
+
+pub(super) fn millis(moment: Timestamp) -> i64 {
+    moment.as_millisecond()
+}
+
+/// What a text in the database means; a text that means nothing is damage or a later version.
+fn read<T>(column: &str, text: &str, parsed: Option<T>) -> Result<T, LedgerError> {
+    parsed.ok_or_else(|| LedgerError::Unreadable(format!("`{text}` as {column}")))
+}
+
+fn moment(column: &str, millisecond: i64) -> Result<Timestamp, LedgerError> {
+    read(
+        column,
+        &millisecond.to_string(),
+        Timestamp::from_millisecond(millisecond).ok(),
+    )
+}
+
+fn optional<T>(
+    row: &Row<'_>,
+    column: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>, LedgerError> {
+    let text: Option<String> = row.get(column)?;
+    text.map(|text| read(column, &text, parse(&text))).transpose()
+}
+
+fn required<T>(row: &Row<'_>, column: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, LedgerError> {
+    let text: String = row.get(column)?;
+    read(column, &text, parse(&text))
+}
+
+/// Reads a row of `ORDER_COLUMNS`.
+pub(super) fn read_order(row: &Row<'_>) -> Result<Order, LedgerError> {
+    let dinars: i64 = row.get("amount")?;
+    let amount = u32::try_from(dinars)
+        .ok()
+        .and_then(|dinars| crate::domain::Amount::of(dinars).ok());
+    let sent_at: Option<i64> = row.get("sent_at")?;
+    Ok(Order {
+        account: Account {
+            username: row.get("account")?,
+            environment: required(row, "environment", |text| text.parse().ok())?,
+        },
+        intent: Intent {
+            reference: required(row, "ref", |text| text.parse::<Ref>().ok())?,
+            phone: required(row, "phone", |text| text.parse::<Phone>().ok())?,
+            plan: required(row, "plan", |text| text.parse().ok())?,
+            amount: read("amount", &dinars.to_string(), amount)?,
+        },
+        operator: required(row, "operator", |text| Some(Operator::named(text)))?,
+        state: required(row, "state", |text| text.parse::<State>().ok())?,
+        revision: row.get("revision")?,
+        provider_status: optional(row, "provider_status", |text| Some(ProviderStatus::named(text)))?,
+        topup_id: optional(row, "topup_id", TopupId::new)?,
+        provider_ref: row.get("provider_ref")?,
+        cost: optional(row, "cost", |text| text.parse::<Money>().ok())?,
+        batch: row.get("batch")?,
+        row: row.get("row")?,
+        attempts: row.get("attempts")?,
+        created_at: moment("created_at", row.get("created_at")?)?,
+        updated_at: moment("updated_at", row.get("updated_at")?)?,
+        sent_at: sent_at.map(|at| moment("sent_at", at)).transpose()?,
+        message: row.get("message")?,
+        offers: optional(row, "offers", read_offers)?.unwrap_or_default(),
+        request_id: row.get("request_id")?,
+        settled_by: optional(row, "settled_by", settled_by)?,
+        note: row.get("note")?,
+        owner: row.get("owner")?,
+    })
+}
+
+fn settled_by(word: &str) -> Option<SettledBy> {
+    [SettledBy::Provider, SettledBy::Operator]
+        .into_iter()
+        .find(|by| by.word() == word)
+}
+
+/// The offers as one JSON text.
+pub(super) fn offers_text(offers: &[Offer]) -> Option<String> {
+    let rows: Vec<_> = offers
+        .iter()
+        .map(|offer| json!({"name": offer.name, "plan": offer.plan, "amount": offer.amount.map(|a| a.to_string())}))
+        .collect();
+    (!rows.is_empty()).then(|| Value::from(rows).to_string())
+}
+
+fn read_offers(text: &str) -> Option<Vec<Offer>> {
+    let Value::Array(rows) = serde_json::from_str(text).ok()? else {
+        return None;
+    };
+    let field = |row: &Value, name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
+    rows.iter()
+        .map(|row| {
+            Some(Offer {
+                name: field(row, "name")?,
+                plan: field(row, "plan")?,
+                amount: field(row, "amount").and_then(|amount| amount.parse().ok()),
+            })
+        })
+        .collect()
+}
+
+/// Reads a row of `attempts`.
+pub(super) fn read_attempt(row: &Row<'_>) -> Result<Attempt, LedgerError> {
+    let ended_at: Option<i64> = row.get("ended_at")?;
+    Ok(Attempt {
+        endpoint: row.get("endpoint")?,
+        path: row.get("path")?,
+        request: row.get("request")?,
+        started_at: moment("started_at", row.get("started_at")?)?,
+        ended_at: ended_at.map(|at| moment("ended_at", at)).transpose()?,
+        http_status: row.get("http_status")?,
+        request_id: row.get("request_id")?,
+        answer: row.get("answer")?,
+        outcome: row.get("outcome")?,
+    })
+}
+
+/// `'a', 'b'` for the states that `wanted` picks: fixed words, so they may stand in a query.
+pub(super) fn state_words(wanted: impl Fn(State) -> bool) -> String {
+    let words: Vec<_> = State::ALL
+        .into_iter()
+        .filter(|state| wanted(*state))
+        .map(|s| format!("'{}'", s.word()))
+        .collect();
+    words.join(", ")
+}
+
+/// Runs a query whose rows are orders.
+pub(super) fn orders(
+    connection: &rusqlite::Connection,
+    rest: &str,
+    parameters: &[(&str, &dyn ToSql)],
+) -> Result<Vec<Order>, LedgerError> {
+    let mut statement = connection.prepare_cached(&format!("SELECT {ORDER_COLUMNS} FROM orders {rest}"))?;
+    let mut rows = statement.query(parameters)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read_order(row)?);
+    }
+    Ok(found)
+}

@@ -1,0 +1,205 @@
+//! Place, schema and settings of the database; each setting is read back, since a silent refusal would cost money.
+
+use std::fs::{File, OpenOptions};
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use super::error::LedgerError;
+use super::owner::make_private_directory;
+
+/// Marks the file as a ledger: `1CLK`.
+const APPLICATION_ID: i64 = 0x3143_4C4B;
+/// How long one process waits for another's transaction.
+const BUSY_WAIT: Duration = Duration::from_secs(15);
+
+/// What brings schema N to N + 1. Only ever appended to.
+const MIGRATIONS: [&str; 1] = [include_str!("schema_1.sql")];
+
+/// The newest schema known here.
+fn newest() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
+/// Makes the directory (0700) and the file (0600), so that the database never makes them wider.
+pub(super) fn prepare_place(path: &Path) -> Result<(), LedgerError> {
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    make_private_directory(directory).map_err(|error| LedgerError::at(path, error))?;
+    if path.is_dir() {
+        return Err(LedgerError::at(path, "it is a directory"));
+    }
+    if !path.exists() {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path).map_err(|error| LedgerError::at(path, error))?;
+        // The name itself must outlive a power cut, not only what is in the file.
+        file.sync_all()
+            .and_then(|()| File::open(directory)?.sync_all())
+            .map_err(|error| LedgerError::at(path, error))?;
+    }
+    Ok(())
+}
+
+/// Opens a connection with the settings that the promise stands on, and makes sure that they hold.
+pub(super) fn connect(path: &Path) -> Result<Connection, LedgerError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(|error| opening(path, &error))?;
+    settle_in(&connection).map_err(|error| opening(path, &error))?;
+    let held: (String, i64, i64) = (|| {
+        Ok((
+            connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?,
+            connection.pragma_query_value(None, "synchronous", |row| row.get(0))?,
+            connection.pragma_query_value(None, "foreign_keys", |row| row.get(0))?,
+        ))
+    })()
+    .map_err(|error| opening(path, &error))?;
+    if held != ("wal".to_owned(), 2, 1) {
+        return Err(LedgerError::at(
+            path,
+            format!("the database refuses its safety settings: {held:?}"),
+        ));
+    }
+    Ok(connection)
+}
+
+fn settle_in(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_WAIT)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+/// An error while opening, with the place; what is no database is told apart.
+fn opening(path: &Path, error: &rusqlite::Error) -> LedgerError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => LedgerError::Damaged {
+            path: path.display().to_string(),
+            why: error.to_string(),
+        },
+        Some(ErrorCode::DiskFull) => LedgerError::Full,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => LedgerError::Locked,
+        _ => LedgerError::at(path, error),
+    }
+}
+
+/// Brings the schema up to date in one transaction; refuses what is newer or somebody else's.
+pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), LedgerError> {
+    let found = version(connection).map_err(|error| opening(path, &error))?;
+    if found == newest() {
+        return check_is_ours(connection, path);
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Read again under the lock: another process may have been faster.
+    let found = version(&transaction)?;
+    if found > newest() {
+        return Err(LedgerError::Newer {
+            path: path.display().to_string(),
+            found,
+            known: newest(),
+        });
+    }
+    if found == 0 {
+        let tables: i64 =
+            transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        if tables > 0 {
+            return Err(not_a_ledger(path));
+        }
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    } else {
+        check_is_ours(&transaction, path)?;
+    }
+    for migration in MIGRATIONS
+        .iter()
+        .skip(usize::try_from(found).unwrap_or(usize::MAX))
+    {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "user_version", newest())?;
+    transaction.commit()?;
+    Ok(())
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+fn check_is_ours(connection: &Connection, path: &Path) -> Result<(), LedgerError> {
+    let mark: i64 = connection
+        .pragma_query_value(None, "application_id", |row| row.get(0))
+        .map_err(|error| opening(path, &error))?;
+    if mark == APPLICATION_ID {
+        Ok(())
+    } else {
+        Err(not_a_ledger(path))
+    }
+}
+
+fn not_a_ledger(path: &Path) -> LedgerError {
+    LedgerError::Damaged {
+        path: path.display().to_string(),
+        why: "it is a database of another program".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Ledger;
+
+    type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+    #[test]
+    fn a_new_ledger_is_private_and_opens_again() -> Outcome {
+        let place = tempfile::tempdir()?;
+        let path = place.path().join("deep/er/ledger.db");
+        drop(Ledger::open(&path)?);
+        drop(Ledger::open(&path)?);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = |path: &Path| std::fs::metadata(path).map(|data| data.permissions().mode() & 0o777);
+            assert_eq!(mode(&path)?, 0o600);
+            assert_eq!(mode(&place.path().join("deep/er"))?, 0o700);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_newer_ledger_is_refused_and_left_alone() -> Outcome {
+        let place = tempfile::tempdir()?;
+        let path = place.path().join("ledger.db");
+        drop(Ledger::open(&path)?);
+        connect(&path)?.pragma_update(None, "user_version", newest() + 1)?;
+        let refused = Ledger::open(&path).err();
+        assert!(
+            matches!(refused, Some(LedgerError::Newer { found, .. }) if found == newest() + 1),
+            "{refused:?}"
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_no_ledger_is_refused() -> Outcome {
+        let place = tempfile::tempdir()?;
+        let text = place.path().join("text.db");
+        std::fs::write(&text, "phone,amount\n".repeat(500))?;
+        assert!(matches!(Ledger::open(&text), Err(LedgerError::Damaged { .. })));
+        let foreign = place.path().join("foreign.db");
+        Connection::open(&foreign)?.execute_batch("CREATE TABLE other (x)")?;
+        assert!(matches!(Ledger::open(&foreign), Err(LedgerError::Damaged { .. })));
+        assert!(matches!(
+            Ledger::open(place.path()),
+            Err(LedgerError::Place { .. })
+        ));
+        Ok(())
+    }
+}

@@ -1,0 +1,283 @@
+//! The writes against a real file.
+
+use super::*;
+use crate::domain::{Amount, Environment, Ref};
+use crate::ledger::{Filter, Ledger};
+
+type Outcome = std::result::Result<(), Box<dyn std::error::Error>>;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + second).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+fn account(environment: Environment) -> Account {
+    Account {
+        username: "+213770000000".to_owned(),
+        environment,
+    }
+}
+
+fn new_send(reference: &str, amount: u32) -> NewSend {
+    NewSend {
+        account: account(Environment::Sandbox),
+        intent: Intent {
+            reference: reference.parse().unwrap_or_else(|error| panic!("{error}")),
+            phone: "0778037340".parse().unwrap_or_else(|error| panic!("{error}")),
+            plan: "PREPAID_DJEZZY".parse().unwrap_or_else(|error| panic!("{error}")),
+            amount: Amount::of(amount).unwrap_or_else(|error| panic!("{error}")),
+        },
+        operator: Operator::Djezzy,
+        cost: "496.25".parse().ok(),
+        at: at(0),
+        path: "/v3/mobile/send".to_owned(),
+        request: "{}".to_owned(),
+        again: None,
+        why: None,
+        guard: Guard::default(),
+    }
+}
+
+async fn written(ledger: &Ledger, new: NewSend) -> Result<Written> {
+    match ledger.begin(new).await? {
+        Begun::Written(written) => Ok(*written),
+        other => panic!("not written: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_order_is_in_the_ledger_before_it_is_sent_and_after_it_is_opened_again() -> Outcome {
+    let place = tempfile::tempdir()?;
+    let path = place.path().join("ledger.db");
+    let ledger = Ledger::open(&path)?;
+    let first = written(&ledger, new_send("a", 500)).await?;
+    assert_eq!((first.order.state, first.order.attempts), (State::Sending, 1));
+    drop(ledger);
+    let ledger = Ledger::open(&path)?;
+    let again = ledger.find(&first.order.account, &first.order.intent.reference)?;
+    assert_eq!(again.as_ref(), Some(&first.order));
+    let attempts = ledger.attempts(&first.order)?;
+    assert_eq!(attempts.len(), 1);
+    assert_eq!(attempts.first().and_then(|attempt| attempt.ended_at), None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_ref_is_written_once_per_account() -> Outcome {
+    let place = tempfile::tempdir()?;
+    let ledger = Ledger::open(&place.path().join("ledger.db"))?;
+    written(&ledger, new_send("a", 500)).await?;
+    assert!(
+        matches!(ledger.begin(new_send("a", 700)).await?, Begun::Exists(order) if order.intent.amount.dinars() == 500)
+    );
+    let elsewhere = NewSend {
+        account: account(Environment::Production),
+        ..new_send("a", 500)
+    };
+    written(&ledger, elsewhere).await?;
+    assert_eq!(
+        ledger
+            .list(&account(Environment::Production), &Filter::default())?
+            .len(),
+        1
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn two_writers_can_not_both_pass_the_guard() -> Outcome {
+    let place = tempfile::tempdir()?;
+    let path = place.path().join("ledger.db");
+    let (one, two) = (Ledger::open(&path)?, Ledger::open(&path)?);
+    let guarded = |reference| NewSend {
+        guard: Guard {
+            no_repeat_since: Some(at(-60)),
+            ..Guard::default()
+        },
+        ..new_send(reference, 500)
+    };
+    let (first, second) = tokio::join!(one.begin(guarded("a")), two.begin(guarded("b")));
+    let repeats = [first?, second?]
+        .iter()
+        .filter(|begun| matches!(begun, Begun::Repeat(_)))
+        .count();
+    assert_eq!(repeats, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_not_delivered_is_no_repeat_and_counts_against_no_cap() -> Outcome {
+    let place = tempfile::tempdir()?;
+    let ledger = Ledger::open(&place.path().join("ledger.db"))?;
+    let caps = Caps {
+        per_number_per_day: Some(1000),
+        per_day: Some(1400),
+    };
+    let guard = Guard {
+        no_repeat_since: Some(at(-60)),
+        caps,
+        day_start: at(-3600),
+    };
+    let first = written(&ledger, new_send("a", 600)).await?;
+    let over = ledger
+        .begin(NewSend {
+            guard: guard.clone(),
+            ..new_send("b", 401)
+        })
+        .await?;
+    let passed = CapPassed {
+        cap: "max_per_number_per_day",
+        limit: 1000,
+        used: 600,
+    };
+    assert!(
+        matches!(over, Begun::OverCap(found) if found == passed),
+        "{over:?}"
+    );
+    ledger
+        .change(&first.order, Change::to(State::Rejected, at(1), "refused"))
+        .await?;
+    written(
+        &ledger,
+        NewSend {
+            guard: guard.clone(),
+            ..new_send("c", 600)
+        },
+    )
+    .await?;
+    let mut other = NewSend {
+        guard,
+        ..new_send("d", 801)
+    };
+    other.intent.phone = "0555123456".parse()?;
+    assert!(matches!(ledger.begin(other).await?, Begun::OverCap(found) if found.cap == "max_per_day"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn illegal_moves_and_stale_readers_are_refused() -> Outcome {
+    let place = tempfile::tempdir()?;
+    let ledger = Ledger::open(&place.path().join("ledger.db"))?;
+    let read = written(&ledger, new_send("a", 500)).await?.order;
+    let done = ledger
+        .change(&read, Change::to(State::Fulfilled, at(1), "delivered"))
+        .await?;
+    assert_eq!(done.owner, None);
+    let stale = ledger
+        .change(&read, Change::to(State::Unknown, at(2), "late"))
+        .await;
+    assert_eq!(stale, Err(LedgerError::Stale(read.intent.reference.clone())));
+    let illegal = ledger
+        .change(&done, Change::to(State::Refunded, at(3), "no"))
+        .await;
+    assert!(matches!(illegal, Err(LedgerError::Illegal(_))));
+    let by_hand = Change {
+        settled_by: Some(SettledBy::Operator),
+        ..Change::to(State::WrittenOff, at(3), "no")
+    };
+    assert!(matches!(
+        ledger.change(&done, by_hand).await,
+        Err(LedgerError::Illegal(_))
+    ));
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_what_made_nothing_is_sent_again_under_its_ref() -> Outcome {
+    let place = tempfile::tempdir()?;
+    let ledger = Ledger::open(&place.path().join("ledger.db"))?;
+    let first = written(&ledger, new_send("a", 500)).await?.order;
+    let again = |revision| NewSend {
+        again: Some(revision),
+        ..new_send("a", 500)
+    };
+    assert!(matches!(
+        ledger.begin(again(first.revision)).await,
+        Err(LedgerError::Illegal(_))
+    ));
+    let rejected = ledger
+        .change(&first, Change::to(State::Rejected, at(1), "refused"))
+        .await?;
+    assert!(matches!(
+        ledger.begin(again(first.revision)).await,
+        Err(LedgerError::Stale(_))
+    ));
+    let second = written(&ledger, again(rejected.revision)).await?.order;
+    assert_eq!((second.state, second.attempts), (State::Sending, 2));
+    let moves: Vec<_> = ledger.moves(&second)?.into_iter().map(|step| step.to).collect();
+    assert_eq!(moves, [State::Sending, State::Rejected, State::Sending]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_owner_of_a_sending_order_is_known_to_others() -> Outcome {
+    let place = tempfile::tempdir()?;
+    let path = place.path().join("ledger.db");
+    let (one, two) = (Ledger::open(&path)?, Ledger::open(&path)?);
+    let order = written(&one, new_send("a", 500)).await?.order;
+    assert!(two.is_being_sent(&order) && !one.is_being_sent(&order));
+    drop(one);
+    assert!(!two.is_being_sent(&order));
+    Ok(())
+}
+
+#[tokio::test]
+async fn lists_are_filtered_and_come_oldest_first() -> Outcome {
+    let place = tempfile::tempdir()?;
+    let ledger = Ledger::open(&place.path().join("ledger.db"))?;
+    for (index, reference) in (0_i64..).zip(["a", "b", "c"]) {
+        written(
+            &ledger,
+            NewSend {
+                at: at(index),
+                ..new_send(reference, 500)
+            },
+        )
+        .await?;
+    }
+    let b: Ref = "b".parse()?;
+    let order = ledger.find(&account(Environment::Sandbox), &b)?.ok_or("b")?;
+    ledger
+        .change(&order, Change::to(State::Fulfilled, at(9), "delivered"))
+        .await?;
+    let refs = |filter: Filter| -> Result<Vec<String>> {
+        let orders = ledger.list(&account(Environment::Sandbox), &filter)?;
+        Ok(orders
+            .iter()
+            .map(|order| order.intent.reference.to_string())
+            .collect())
+    };
+    assert_eq!(refs(Filter::default())?, ["a", "b", "c"]);
+    assert_eq!(
+        refs(Filter {
+            limit: Some(2),
+            ..Filter::default()
+        })?,
+        ["b", "c"]
+    );
+    assert_eq!(
+        refs(Filter {
+            states: vec![State::Sending],
+            ..Filter::default()
+        })?,
+        ["a", "c"]
+    );
+    assert_eq!(
+        refs(Filter {
+            since: Some(at(1)),
+            until: Some(at(2)),
+            ..Filter::default()
+        })?,
+        ["b"]
+    );
+    assert_eq!(
+        refs(Filter {
+            phone: "0555123456".parse().ok(),
+            ..Filter::default()
+        })?,
+        Vec::<String>::new()
+    );
+    let open = ledger.open_count(&account(Environment::Sandbox))?;
+    assert_eq!((open.count, open.oldest), (2, Some(at(0))));
+    assert_eq!(ledger.refs_like("b", 5)?, [(b, State::Fulfilled)]);
+    Ok(())
+}

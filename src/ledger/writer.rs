@@ -1,0 +1,187 @@
+//! One writer thread with group commit: whatever waits is done in one transaction, each job in a savepoint of
+//! its own, and nobody hears of success before the commit has returned.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::error::LedgerError;
+
+/// The most jobs in one transaction: bounds how long the first one waits.
+const JOBS_MAX: usize = 512;
+
+/// Sends jobs to the writer thread.
+#[derive(Debug)]
+pub(super) struct Writer {
+    jobs: Option<Sender<Box<dyn Job>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread, which owns the connection from now on.
+    pub fn start(connection: Connection) -> Result<Self, LedgerError> {
+        let (jobs, waiting) = channel();
+        let thread = std::thread::Builder::new()
+            .name("ledger".to_owned())
+            .spawn(move || run(&connection, &waiting))
+            .map_err(|error| LedgerError::Storage(error.to_string()))?;
+        Ok(Self {
+            jobs: Some(jobs),
+            thread: Some(thread),
+        })
+    }
+
+    /// Does `work` in the next transaction and returns what it gave once that has been committed.
+    pub async fn write<T, W>(&self, work: W) -> Result<T, LedgerError>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Connection) -> Result<T, LedgerError> + Send + 'static,
+    {
+        let gone = || LedgerError::Storage("the writer has stopped".to_owned());
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(TypedJob {
+            work: Some(work),
+            given: None,
+            reply,
+        });
+        self.jobs
+            .as_ref()
+            .and_then(|jobs| jobs.send(job).ok())
+            .ok_or_else(gone)?;
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            // What was waiting is committed before the thread ends; a panic in it has been told to its caller.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A piece of work whose type only its caller knows.
+trait Job: Send {
+    fn run(&mut self, connection: &Connection) -> Result<(), LedgerError>;
+    fn finish(self: Box<Self>, committed: Result<(), LedgerError>);
+}
+
+struct TypedJob<T, W> {
+    work: Option<W>,
+    given: Option<Result<T, LedgerError>>,
+    reply: oneshot::Sender<Result<T, LedgerError>>,
+}
+
+impl<T, W> Job for TypedJob<T, W>
+where
+    T: Send,
+    W: FnOnce(&Connection) -> Result<T, LedgerError> + Send,
+{
+    fn run(&mut self, connection: &Connection) -> Result<(), LedgerError> {
+        let Some(work) = self.work.take() else {
+            return Ok(());
+        };
+        let given = work(connection);
+        let outcome = given.as_ref().map(|_| ()).map_err(Clone::clone);
+        self.given = Some(given);
+        outcome
+    }
+
+    fn finish(self: Box<Self>, committed: Result<(), LedgerError>) {
+        let never_run = || Err(LedgerError::Storage("the transaction was given up".to_owned()));
+        let answer = match (self.given, committed) {
+            (Some(Err(error)), _) | (_, Err(error)) => Err(error),
+            (Some(Ok(given)), Ok(())) => Ok(given),
+            (None, Ok(())) => never_run(),
+        };
+        // Nobody waits any more: the work is committed all the same.
+        let _ = self.reply.send(answer);
+    }
+}
+
+fn run(connection: &Connection, waiting: &Receiver<Box<dyn Job>>) {
+    while let Ok(first) = waiting.recv() {
+        let mut jobs = vec![first];
+        jobs.extend(waiting.try_iter().take(JOBS_MAX - 1));
+        let committed = commit_together(connection, &mut jobs);
+        for job in jobs {
+            job.finish(committed.clone());
+        }
+    }
+}
+
+fn commit_together(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<(), LedgerError> {
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    let committed = run_each(connection, jobs).and_then(|()| Ok(connection.execute_batch("COMMIT")?));
+    if committed.is_err() && !connection.is_autocommit() {
+        // Nothing of it may stay behind in the next transaction.
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    committed
+}
+
+fn run_each(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<(), LedgerError> {
+    for job in jobs {
+        connection.execute_batch("SAVEPOINT job")?;
+        let outcome = job.run(connection);
+        if let Err(error) = outcome {
+            // A full disk ends the whole transaction by itself: then none of its jobs has happened.
+            if connection.is_autocommit() {
+                return Err(error);
+            }
+            connection.execute_batch("ROLLBACK TO job")?;
+        }
+        connection.execute_batch("RELEASE job")?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Result<Writer, LedgerError> {
+        let connection = Connection::open_in_memory()?;
+        connection.execute_batch("CREATE TABLE t (x INTEGER PRIMARY KEY)")?;
+        Writer::start(connection)
+    }
+
+    #[tokio::test]
+    async fn a_failed_job_leaves_its_neighbours_alone() -> Result<(), LedgerError> {
+        let writer = table()?;
+        let insert = |x: i64| {
+            writer.write(move |connection| {
+                connection.execute("INSERT INTO t VALUES (?1)", [x])?;
+                if x == 2 { Err(LedgerError::Full) } else { Ok(x) }
+            })
+        };
+        let (one, two, three) = tokio::join!(insert(1), insert(2), insert(3));
+        assert_eq!((one, two, three), (Ok(1), Err(LedgerError::Full), Ok(3)));
+        let count = writer
+            .write(|c| Ok(c.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0))?))
+            .await;
+        assert_eq!(count, Ok(2));
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_ends_under_its_jobs_fails_them_all() -> Result<(), LedgerError> {
+        let writer = table()?;
+        let fine = writer.write(|c| Ok(c.execute("INSERT INTO t VALUES (7)", [])?));
+        let broken = writer.write(|c| {
+            c.execute_batch("ROLLBACK")?;
+            Err::<(), _>(LedgerError::Full)
+        });
+        let (fine, broken) = tokio::join!(fine, broken);
+        assert!(broken.is_err());
+        let count = writer
+            .write(|c| Ok(c.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0))?))
+            .await;
+        assert_eq!(count, Ok(i64::from(fine.is_ok())));
+        Ok(())
+    }
+}

@@ -1,0 +1,484 @@
+//! What changes the ledger. Guards and moves are checked in the transaction that writes, so that two processes
+//! can't both pass them.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, named_params};
+
+use super::queries::find;
+use super::rows::{self, Attempt, millis, offers_text, state_words};
+use super::{Ledger, LedgerError, Result};
+use crate::domain::{
+    Account, Intent, Money, Offer, Operator, Order, ProviderStatus, SettledBy, State, TopupId,
+};
+
+/// Limits over the ledger, in dinars of face value.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Caps {
+    /// For one number in a day.
+    pub per_number_per_day: Option<u64>,
+    /// For all numbers in a day.
+    pub per_day: Option<u64>,
+}
+
+/// What must hold, in the same transaction, for an order to be written as `sending`.
+#[derive(Debug, Clone, Default)]
+pub struct Guard {
+    /// No order with the same phone, plan and amount since then; none when the caller has consented.
+    pub no_repeat_since: Option<Timestamp>,
+    /// Caps on the day that began at `day_start`.
+    pub caps: Caps,
+    /// When the day began.
+    pub day_start: Timestamp,
+}
+
+/// An order that is about to be sent, with the request that will be.
+#[derive(Debug, Clone)]
+pub struct NewSend {
+    /// Whose it is.
+    pub account: Account,
+    /// What is meant.
+    pub intent: Intent,
+    /// Whose credit it is.
+    pub operator: Operator,
+    /// What it is expected to cost.
+    pub cost: Option<Money>,
+    /// When.
+    pub at: Timestamp,
+    /// The path of the request.
+    pub path: String,
+    /// The body of the request.
+    pub request: String,
+    /// The revision of the order that is sent again under its own ref; none for a new order.
+    pub again: Option<u32>,
+    /// Why it is sent again.
+    pub why: Option<String>,
+    /// What must hold.
+    pub guard: Guard,
+}
+
+/// An order that stands in the ledger as `sending`: now its request may leave.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// The order.
+    pub order: Order,
+    /// The attempt that waits for its answer.
+    pub attempt: i64,
+}
+
+/// Which cap would be passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CapPassed {
+    /// The key of the configuration.
+    pub cap: &'static str,
+    /// Its value, in dinars.
+    pub limit: u64,
+    /// What has or may have been paid today.
+    pub used: u64,
+}
+
+/// What became of the wish to send.
+#[derive(Debug, Clone)]
+pub enum Begun {
+    /// Written; send it.
+    Written(Box<Written>),
+    /// The ref is in the ledger already.
+    Exists(Box<Order>),
+    /// The same phone, plan and amount, not long ago.
+    Repeat(Box<Order>),
+    /// A cap.
+    OverCap(CapPassed),
+}
+
+/// A move of an order to a state, or news about it where it stands.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// Where it goes; the same state for news only.
+    pub to: State,
+    /// When.
+    pub at: Timestamp,
+    /// Why, for the order's history.
+    pub why: String,
+    /// The provider's word.
+    pub provider_status: Option<ProviderStatus>,
+    /// The provider's id.
+    pub topup_id: Option<TopupId>,
+    /// The ref as the provider stores it.
+    pub provider_ref: Option<String>,
+    /// What it cost.
+    pub cost: Option<Money>,
+    /// A message to keep with the order; replaced at every move.
+    pub message: Option<String>,
+    /// What the number would take in its place.
+    pub offers: Vec<Offer>,
+    /// What the provider's support asks for.
+    pub request_id: Option<String>,
+    /// Who says that it has ended.
+    pub settled_by: Option<SettledBy>,
+    /// The operator's own words.
+    pub note: Option<String>,
+    /// Who sends it from now on: this process while it is at it, nobody behind it.
+    pub keep_owner: bool,
+    /// The attempt whose answer this is.
+    pub answers: Option<(i64, Attempt)>,
+    /// A further call about the order.
+    pub asked: Option<Attempt>,
+}
+
+impl Change {
+    /// A move to `to` with nothing else to say.
+    pub fn to(to: State, at: Timestamp, why: impl Into<String>) -> Self {
+        Self {
+            to,
+            at,
+            why: why.into(),
+            provider_status: None,
+            topup_id: None,
+            provider_ref: None,
+            cost: None,
+            message: None,
+            offers: Vec::new(),
+            request_id: None,
+            settled_by: None,
+            note: None,
+            keep_owner: false,
+            answers: None,
+            asked: None,
+        }
+    }
+}
+
+impl Ledger {
+    /// Writes an order as `sending`, durable when this returns, if its guard holds. Its one request may leave
+    /// after that and not before (design, section 2).
+    pub async fn begin(&self, new: NewSend) -> Result<Begun> {
+        let owner = self.owner.name().to_owned();
+        self.writer
+            .write(move |connection| begin(connection, &new, &owner))
+            .await
+    }
+
+    /// What the guard says, without writing anything.
+    pub fn check(&self, account: &Account, intent: &Intent, guard: &Guard) -> Result<Option<Begun>> {
+        guarded(&self.reader(), account, intent, guard)
+    }
+
+    /// Moves an order, if it is still as it was read and the state machine has the move.
+    ///
+    /// # Errors
+    /// `Stale` when another process has changed it, `Illegal` for a move that there is not.
+    pub async fn change(&self, order: &Order, change: Change) -> Result<Order> {
+        let order = order.clone();
+        self.writer
+            .write(move |connection| apply(connection, &order, &change))
+            .await
+    }
+
+    /// Notes a call about an order that changes nothing.
+    pub async fn note_attempt(&self, order: &Order, attempt: Attempt) -> Result<()> {
+        let order = order.clone();
+        self.writer
+            .write(move |connection| {
+                let id = order_id(connection, &order)?;
+                insert_attempt(connection, id, &attempt).map(|_| ())
+            })
+            .await
+    }
+}
+
+fn begin(connection: &Connection, new: &NewSend, owner: &str) -> Result<Begun> {
+    let existing = find(connection, &new.account, &new.intent.reference)?;
+    match (existing, new.again) {
+        (Some(order), Some(revision)) if order.revision == revision => {
+            order.state.check_move(State::Sending)?;
+            if let Some(stopped) = guarded(connection, &new.account, &new.intent, &new.guard)? {
+                return Ok(stopped);
+            }
+            send_again(connection, new, &order, owner)?;
+        }
+        (Some(order), None) => return Ok(Begun::Exists(Box::new(order))),
+        (_, Some(_)) => return Err(LedgerError::Stale(new.intent.reference.clone())),
+        (None, None) => {
+            if let Some(stopped) = guarded(connection, &new.account, &new.intent, &new.guard)? {
+                return Ok(stopped);
+            }
+            insert_order(connection, new, owner)?;
+        }
+    }
+    let order = find(connection, &new.account, &new.intent.reference)?
+        .ok_or_else(|| LedgerError::Stale(new.intent.reference.clone()))?;
+    let attempt = Attempt {
+        endpoint: "send".to_owned(),
+        path: new.path.clone(),
+        request: Some(new.request.clone()),
+        started_at: new.at,
+        ended_at: None,
+        http_status: None,
+        request_id: None,
+        answer: None,
+        outcome: None,
+    };
+    let attempt = insert_attempt(connection, order_id(connection, &order)?, &attempt)?;
+    Ok(Begun::Written(Box::new(Written { order, attempt })))
+}
+
+/// The repeat guard and the caps; none where both hold.
+fn guarded(
+    connection: &Connection,
+    account: &Account,
+    intent: &Intent,
+    guard: &Guard,
+) -> Result<Option<Begun>> {
+    if let Some(since) = guard.no_repeat_since
+        && let Some(order) = repeat_of(connection, account, intent, since)?
+    {
+        return Ok(Some(Begun::Repeat(Box::new(order))));
+    }
+    let day = |phone: Option<&str>| paid_since(connection, account, intent, phone, guard.day_start);
+    let amount = u64::from(intent.amount.dinars());
+    let over = |cap, limit: Option<u64>, used: u64| {
+        limit
+            .filter(|limit| used.saturating_add(amount) > *limit)
+            .map(|limit| CapPassed { cap, limit, used })
+    };
+    if guard.caps.per_number_per_day.is_some()
+        && let Some(passed) = over(
+            "max_per_number_per_day",
+            guard.caps.per_number_per_day,
+            day(Some(intent.phone.as_str()))?,
+        )
+    {
+        return Ok(Some(Begun::OverCap(passed)));
+    }
+    if guard.caps.per_day.is_some()
+        && let Some(passed) = over("max_per_day", guard.caps.per_day, day(None)?)
+    {
+        return Ok(Some(Begun::OverCap(passed)));
+    }
+    Ok(None)
+}
+
+/// The newest order that has or may have paid the same to the same number since then.
+fn repeat_of(
+    connection: &Connection,
+    account: &Account,
+    intent: &Intent,
+    since: Timestamp,
+) -> Result<Option<Order>> {
+    let rest = format!(
+        "WHERE account = :account AND environment = :environment AND phone = :phone AND sent_at >= :since \
+         AND plan = :plan AND amount = :amount AND ref <> :ref AND state IN ({}) ORDER BY sent_at DESC LIMIT 1",
+        state_words(State::may_have_paid)
+    );
+    let environment = account.environment.word();
+    let found = rows::orders(
+        connection,
+        &rest,
+        named_params! {
+            ":account": account.username, ":environment": environment, ":phone": intent.phone.as_str(),
+            ":plan": intent.plan.as_str(), ":amount": intent.amount.dinars(), ":since": millis(since),
+            ":ref": intent.reference.as_str(),
+        },
+    )?;
+    Ok(found.into_iter().next())
+}
+
+/// The face value that has or may have been paid since then, this order left out.
+fn paid_since(
+    connection: &Connection,
+    account: &Account,
+    intent: &Intent,
+    phone: Option<&str>,
+    since: Timestamp,
+) -> Result<u64> {
+    let query = format!(
+        "SELECT coalesce(sum(amount), 0) FROM orders WHERE account = :account AND environment = :environment \
+         AND sent_at >= :since AND (:phone IS NULL OR phone = :phone) AND ref <> :ref AND state IN ({})",
+        state_words(State::may_have_paid)
+    );
+    let environment = account.environment.word();
+    let sum: i64 = connection.query_row(
+        &query,
+        named_params! {
+            ":account": account.username, ":environment": environment, ":since": millis(since),
+            ":phone": phone, ":ref": intent.reference.as_str(),
+        },
+        |row| row.get(0),
+    )?;
+    Ok(u64::try_from(sum).unwrap_or(0))
+}
+
+fn insert_order(connection: &Connection, new: &NewSend, owner: &str) -> Result<()> {
+    let environment = new.account.environment.word();
+    connection.prepare_cached(
+        "INSERT INTO orders (account, environment, ref, state, phone, plan, operator, amount, cost, attempts, owner, \
+         created_at, updated_at, sent_at) VALUES (:account, :environment, :ref, 'sending', :phone, :plan, :operator, \
+         :amount, :cost, 1, :owner, :at, :at, :at)",
+    )?
+    .execute(named_params! {
+        ":account": new.account.username, ":environment": environment,
+        ":ref": new.intent.reference.as_str(), ":phone": new.intent.phone.as_str(),
+        ":plan": new.intent.plan.as_str(), ":operator": new.operator.name(),
+        ":amount": new.intent.amount.dinars(), ":cost": new.cost.map(|cost| cost.to_string()),
+        ":owner": owner, ":at": millis(new.at),
+    })?;
+    insert_move(
+        connection,
+        connection.last_insert_rowid(),
+        new.at,
+        None,
+        State::Sending,
+        new.why.as_deref(),
+    )
+}
+
+fn send_again(connection: &Connection, new: &NewSend, order: &Order, owner: &str) -> Result<()> {
+    let id = order_id(connection, order)?;
+    if order.intent != new.intent {
+        return Err(LedgerError::Unreadable(format!(
+            "`{}` is another order",
+            order.intent.reference
+        )));
+    }
+    connection.prepare_cached(
+        "UPDATE orders SET state = 'sending', attempts = attempts + 1, owner = :owner, revision = revision + 1, \
+         updated_at = :at, sent_at = :at, message = NULL, settled_by = NULL, cost = coalesce(:cost, cost) WHERE id = :id",
+    )?
+    .execute(named_params! {
+        ":owner": owner, ":at": millis(new.at), ":id": id, ":cost": new.cost.map(|cost| cost.to_string()),
+    })?;
+    insert_move(
+        connection,
+        id,
+        new.at,
+        Some(order.state),
+        State::Sending,
+        new.why.as_deref(),
+    )
+}
+
+fn apply(connection: &Connection, read: &Order, change: &Change) -> Result<Order> {
+    let reference = &read.intent.reference;
+    let stale = || LedgerError::Stale(reference.clone());
+    let stored = find(connection, &read.account, reference)?.ok_or_else(stale)?;
+    if stored.revision != read.revision {
+        return Err(stale());
+    }
+    let moves = stored.state != change.to;
+    let by_hand = change.settled_by == Some(SettledBy::Operator) && stored.state.may_be_settled();
+    if moves && !by_hand {
+        stored.state.check_move(change.to)?;
+    }
+    let id = order_id(connection, &stored)?;
+    update_order(connection, id, change, moves)?;
+    if moves {
+        insert_move(
+            connection,
+            id,
+            change.at,
+            Some(stored.state),
+            change.to,
+            Some(&change.why),
+        )?;
+    }
+    if let Some((attempt, answer)) = &change.answers {
+        answer_attempt(connection, *attempt, answer)?;
+    }
+    if let Some(asked) = &change.asked {
+        insert_attempt(connection, id, asked)?;
+    }
+    find(connection, &read.account, reference)?.ok_or_else(stale)
+}
+
+fn update_order(connection: &Connection, id: i64, change: &Change, moves: bool) -> Result<()> {
+    connection.prepare_cached(
+        "UPDATE orders SET state = :state, revision = revision + 1, updated_at = :at, \
+         provider_status = coalesce(:provider_status, provider_status), topup_id = coalesce(:topup_id, topup_id), \
+         provider_ref = coalesce(:provider_ref, provider_ref), cost = coalesce(:cost, cost), \
+         message = CASE WHEN :moves THEN :message ELSE coalesce(:message, message) END, \
+         offers = coalesce(:offers, offers), request_id = coalesce(:request_id, request_id), \
+         settled_by = coalesce(:settled_by, settled_by), note = coalesce(:note, note), \
+         owner = CASE WHEN :keep_owner THEN owner ELSE NULL END WHERE id = :id",
+    )?
+    .execute(named_params! {
+        ":state": change.to.word(), ":at": millis(change.at), ":moves": moves, ":message": change.message,
+        ":provider_status": change.provider_status.as_ref().map(ProviderStatus::word),
+        ":topup_id": change.topup_id.as_ref().map(TopupId::as_str), ":provider_ref": change.provider_ref,
+        ":cost": change.cost.map(|cost| cost.to_string()), ":offers": offers_text(&change.offers),
+        ":request_id": change.request_id, ":settled_by": change.settled_by.map(SettledBy::word),
+        ":note": change.note, ":keep_owner": change.keep_owner, ":id": id,
+    })?;
+    Ok(())
+}
+
+fn order_id(connection: &Connection, order: &Order) -> Result<i64> {
+    let environment = order.account.environment.word();
+    connection
+        .prepare_cached("SELECT id FROM orders WHERE account = ?1 AND environment = ?2 AND ref = ?3")?
+        .query_row(
+            (
+                &order.account.username,
+                environment,
+                order.intent.reference.as_str(),
+            ),
+            |row| row.get(0),
+        )
+        .optional()?
+        .ok_or_else(|| LedgerError::Stale(order.intent.reference.clone()))
+}
+
+fn insert_move(
+    connection: &Connection,
+    order: i64,
+    at: Timestamp,
+    from: Option<State>,
+    to: State,
+    why: Option<&str>,
+) -> Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO moves (order_id, at, from_state, to_state, why) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute((order, millis(at), from.map(State::word), to.word(), why))?;
+    Ok(())
+}
+
+fn insert_attempt(connection: &Connection, order: i64, attempt: &Attempt) -> Result<i64> {
+    connection
+        .prepare_cached(
+            "INSERT INTO attempts (order_id, endpoint, path, request, started_at, ended_at, http_status, request_id, \
+             answer, outcome) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        )?
+        .execute((
+            order,
+            &attempt.endpoint,
+            &attempt.path,
+            &attempt.request,
+            millis(attempt.started_at),
+            attempt.ended_at.map(millis),
+            attempt.http_status,
+            &attempt.request_id,
+            &attempt.answer,
+            &attempt.outcome,
+        ))?;
+    Ok(connection.last_insert_rowid())
+}
+
+fn answer_attempt(connection: &Connection, id: i64, answer: &Attempt) -> Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE attempts SET ended_at = ?2, http_status = ?3, request_id = ?4, answer = ?5, outcome = ?6 WHERE id = ?1",
+        )?
+        .execute((
+            id,
+            answer.ended_at.map(millis),
+            answer.http_status,
+            &answer.request_id,
+            &answer.answer,
+            &answer.outcome,
+        ))?;
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

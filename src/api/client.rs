@@ -1,6 +1,7 @@
 //! The HTTP client: one call at a time, HTTP/1.1, no redirects, no resending, a cap on what is read.
 
 use std::error::Error as _;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -113,6 +114,8 @@ pub struct Client {
     read_timeout: Duration,
     limiter: Limiter,
     clock: Clock,
+    /// How far the provider's clock is ahead of ours, in milliseconds, as its last answer showed it.
+    ahead_ms: AtomicI64,
 }
 
 impl Client {
@@ -127,12 +130,19 @@ impl Client {
             read_timeout: options.read_timeout,
             limiter: Limiter::unlimited(),
             clock,
+            ahead_ms: AtomicI64::new(0),
         })
     }
 
     /// The limiter of all calls.
     pub fn limiter(&self) -> &Limiter {
         &self.limiter
+    }
+
+    /// A moment of our clock as the provider's clock shows it.
+    pub fn theirs(&self, moment: jiff::Timestamp) -> jiff::Timestamp {
+        let ahead = jiff::SignedDuration::from_millis(self.ahead_ms.load(Ordering::Relaxed));
+        moment.saturating_add(ahead).unwrap_or(moment)
     }
 
     /// The text without the key.
@@ -281,6 +291,12 @@ impl Client {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let server_time = header(DATE.as_str()).and_then(http_date);
         let now = server_time.unwrap_or_else(|| self.clock.now());
+        if let Some(theirs) = server_time {
+            let ahead = theirs
+                .as_millisecond()
+                .saturating_sub(self.clock.now().as_millisecond());
+            self.ahead_ms.store(ahead, Ordering::Relaxed);
+        }
         let envelope = Envelope::read(body).map(|envelope| self.shown_envelope(envelope));
         let in_body = envelope.as_ref().and_then(|envelope| envelope.request_id.clone());
         let request_id = in_body.or_else(|| header("x-request-id").map(|id| self.without_key(id)));

@@ -24,7 +24,7 @@ pub use error::LedgerError;
 pub use owner::Owner;
 pub use queries::{Filter, Move, OpenCount};
 pub use rows::Attempt;
-pub use writes::{Begun, CapPassed, Caps, Change, Guard, NewSend, Written};
+pub use writes::{Again, Begun, CapPassed, Caps, Change, Guard, NewSend, Written};
 
 use crate::domain::{Account, Order, Ref};
 use writer::Writer;

@@ -187,7 +187,7 @@ async fn only_what_made_nothing_is_sent_again_under_its_ref() -> Outcome {
     let ledger = Ledger::open(&place.path().join("ledger.db"))?;
     let first = written(&ledger, new_send("a", 500)).await?.order;
     let again = |revision| NewSend {
-        again: Some(revision),
+        again: Some(Again { revision, counts: true }),
         ..new_send("a", 500)
     };
     assert!(matches!(

@@ -48,12 +48,21 @@ pub struct NewSend {
     pub path: String,
     /// The body of the request.
     pub request: String,
-    /// The revision of the order that is sent again under its own ref; none for a new order.
-    pub again: Option<u32>,
+    /// The order that is sent again under its own ref; none for a new order.
+    pub again: Option<Again>,
     /// Why it is sent again.
     pub why: Option<String>,
     /// What must hold.
     pub guard: Guard,
+}
+
+/// Sending an order again, under its own ref.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Again {
+    /// The order as it was read.
+    pub revision: u32,
+    /// Whether it counts as a further attempt; a request that surely made nothing did not use one up.
+    pub counts: bool,
 }
 
 /// An order that stands in the ledger as `sending`: now its request may leave.
@@ -188,12 +197,16 @@ impl Ledger {
 fn begin(connection: &Connection, new: &NewSend, owner: &str) -> Result<Begun> {
     let existing = find(connection, &new.account, &new.intent.reference)?;
     match (existing, new.again) {
-        (Some(order), Some(revision)) if order.revision == revision => {
-            order.state.check_move(State::Sending)?;
+        (Some(order), Some(again)) if order.revision == again.revision => {
+            // This process may go on with what it is sending itself, as long as nothing was made by it.
+            let is_ours = order.state == State::Sending && order.owner.as_deref() == Some(owner);
+            if !is_ours {
+                order.state.check_move(State::Sending)?;
+            }
             if let Some(stopped) = guarded(connection, &new.account, &new.intent, &new.guard)? {
                 return Ok(stopped);
             }
-            send_again(connection, new, &order, owner)?;
+            send_again(connection, new, &order, owner, again.counts)?;
         }
         (Some(order), None) => return Ok(Begun::Exists(Box::new(order))),
         (_, Some(_)) => return Err(LedgerError::Stale(new.intent.reference.clone())),
@@ -331,7 +344,13 @@ fn insert_order(connection: &Connection, new: &NewSend, owner: &str) -> Result<(
     )
 }
 
-fn send_again(connection: &Connection, new: &NewSend, order: &Order, owner: &str) -> Result<()> {
+fn send_again(
+    connection: &Connection,
+    new: &NewSend,
+    order: &Order,
+    owner: &str,
+    counts: bool,
+) -> Result<()> {
     let id = order_id(connection, order)?;
     if order.intent != new.intent {
         return Err(LedgerError::Unreadable(format!(
@@ -340,11 +359,11 @@ fn send_again(connection: &Connection, new: &NewSend, order: &Order, owner: &str
         )));
     }
     connection.prepare_cached(
-        "UPDATE orders SET state = 'sending', attempts = attempts + 1, owner = :owner, revision = revision + 1, \
+        "UPDATE orders SET state = 'sending', attempts = attempts + :counts, owner = :owner, revision = revision + 1, \
          updated_at = :at, sent_at = :at, message = NULL, settled_by = NULL, cost = coalesce(:cost, cost) WHERE id = :id",
     )?
     .execute(named_params! {
-        ":owner": owner, ":at": millis(new.at), ":id": id, ":cost": new.cost.map(|cost| cost.to_string()),
+        ":counts": counts, ":counts": counts, ":owner": owner, ":at": millis(new.at), ":id": id, ":cost": new.cost.map(|cost| cost.to_string()),
     })?;
     insert_move(
         connection,

@@ -171,6 +171,10 @@ impl Printer {
     }
 
     /// Shows one object.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a record is made to be shown once, as a table is"
+    )]
     pub fn record(&self, record: Record) -> io::Result<()> {
         match self.options.format {
             Format::Table if self.terminal.stdout_is_terminal => {
@@ -218,7 +222,7 @@ impl Printer {
     /// may be printed after it.
     pub fn error(&self, error: &Error) {
         let text = if self.options.format.is_json() {
-            self.safe_for(self.terminal.stderr_is_terminal, &json::line(&error.to_json()))
+            safe_for(self.terminal.stderr_is_terminal, &json::line(&error.to_json()))
         } else {
             describe(error, self.message_paint())
         };
@@ -264,15 +268,7 @@ impl Printer {
     }
 
     fn json_text(&self, text: &str) -> io::Result<()> {
-        self.data(&self.safe_for(self.terminal.stdout_is_terminal, text))
-    }
-
-    fn safe_for(&self, is_terminal: bool, json: &str) -> String {
-        if is_terminal {
-            json::escape_invisible(json)
-        } else {
-            json.to_owned()
-        }
+        self.data(&safe_for(self.terminal.stdout_is_terminal, text))
     }
 
     fn message(&self, text: &str) {
@@ -294,7 +290,20 @@ impl Printer {
     }
 }
 
+/// JSON as the reader of a stream may have it: people don't see what is invisible unless it is spelt out.
+fn safe_for(is_terminal: bool, text: &str) -> String {
+    if is_terminal {
+        json::escape_invisible(text)
+    } else {
+        text.to_owned()
+    }
+}
+
 /// Takes a lock even if a thread died holding it: half a message is no reason to lose the next.
 pub(super) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+#[path = "printer_tests.rs"]
+mod tests;

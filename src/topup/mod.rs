@@ -1,1 +1,254 @@
-//! The at-most-once protocol and the settling of one order.
+//! The at-most-once protocol: one order, from the wish to its end. `send` and `ref check` share it.
+//!
+//! The order of writing (design, section 2): the order is durable in the ledger as `sending`; one POST leaves,
+//! never dropped, never resent by the HTTP stack; its answer is stored; then the provider is asked until the
+//! order has ended. A lost answer is `unknown`: ask first, and send again only under the same ref, and only what
+//! the provider has twice said it does not know.
+
+mod ask;
+mod check;
+mod look;
+mod recover;
+mod send;
+mod wait;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+pub use ask::{Asked, ask};
+pub use send::{Refusal, Wish};
+
+use crate::api::{AuthFault, Client, Exchange, Outcome};
+use crate::clock::Clock;
+use crate::domain::{Account, Difference, Money, Order, State};
+use crate::ledger::{Attempt, Change, Ledger, LedgerError};
+use crate::stop::{Signal, Stop};
+
+/// The waits of the protocol, from the configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Before the first question about an order whose answer was lost.
+    pub settle_delay: Duration,
+    /// Between tries; doubles.
+    pub retry_delay: Duration,
+    /// How often an order is sent at most, and how often one question is asked.
+    pub retry_attempts: u32,
+    /// Between two looks at an order that is on its way.
+    pub poll_interval: Duration,
+    /// How long an order is waited for.
+    pub poll_timeout: Duration,
+}
+
+/// The longest that the provider's own "wait" is obeyed in all, for one order (design, section 2).
+const ASKED_TO_WAIT_MAX: Duration = Duration::from_secs(300);
+/// The longest pause between two tries, however often they have doubled.
+const RETRY_DELAY_MAX: Duration = Duration::from_secs(30);
+
+impl Pace {
+    /// The pause behind the `nth` try, counted from 0.
+    pub fn backoff(&self, nth: u32) -> Duration {
+        self.retry_delay
+            .saturating_mul(2_u32.saturating_pow(nth))
+            .min(RETRY_DELAY_MAX.max(self.retry_delay))
+    }
+}
+
+/// What happens to an order, told while it happens.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// It is in the ledger, and its request leaves now.
+    Sending(&'a Order),
+    /// It stands somewhere else than before.
+    Moved(&'a Order),
+    /// Nothing is known, so the provider is asked.
+    Asking(&'a Order),
+    /// The next step waits.
+    Waiting {
+        /// Why.
+        why: &'a str,
+        /// How long.
+        length: Duration,
+    },
+}
+
+/// Who is told.
+pub type Tell<'a> = &'a dyn Fn(&Event<'_>);
+
+/// Why an order is not where it was meant to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// The key was refused.
+    Auth(AuthFault),
+    /// The wallet is empty.
+    EmptyWallet {
+        /// The provider's code.
+        code: String,
+        /// What is there, where the provider says.
+        available: Option<Money>,
+    },
+    /// The provider refuses the request.
+    Rejected {
+        /// The provider's code.
+        code: String,
+        /// The field at fault, where the provider names it.
+        field: Option<String>,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The connection never opened, or the provider asked to wait for too long: nothing was made.
+    Unavailable(String),
+    /// The ref is another order's at the provider.
+    Conflict(Vec<Difference>),
+    /// Nobody could tell what became of it.
+    Unresolved(String),
+    /// The provider does not know it, so it was never made.
+    Absent,
+    /// Another process is sending it just now.
+    Busy,
+    /// Not final when the waiting ended.
+    TimedOut,
+    /// Asked to stop.
+    Interrupted(Signal),
+}
+
+/// Where an order stands when the protocol has done what it can for now.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// The order.
+    pub order: Order,
+    /// Why it is not where it was meant to go.
+    pub trouble: Option<Trouble>,
+    /// The balance behind it, where the provider said.
+    pub balance: Option<Money>,
+}
+
+impl Standing {
+    fn of(order: Order) -> Self {
+        Self {
+            order,
+            trouble: None,
+            balance: None,
+        }
+    }
+
+    fn with(order: Order, trouble: Trouble) -> Self {
+        Self {
+            order,
+            trouble: Some(trouble),
+            balance: None,
+        }
+    }
+}
+
+/// The ledger failed while an order was on its way.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{source}")]
+pub struct Unrecorded {
+    /// What the ledger says.
+    pub source: LedgerError,
+    /// The order as it was last written, if it ever was.
+    pub order: Option<Box<Order>>,
+    /// What the provider answered and could not be stored; none where nothing has left.
+    pub answered: Option<String>,
+}
+
+impl From<LedgerError> for Unrecorded {
+    fn from(source: LedgerError) -> Self {
+        Self {
+            source,
+            order: None,
+            answered: None,
+        }
+    }
+}
+
+/// A result whose failure is the ledger's.
+pub type Result<T> = std::result::Result<T, Unrecorded>;
+
+/// Everything that the protocol works with, for one account.
+#[derive(Debug)]
+pub struct Desk {
+    /// Asks and sends.
+    pub client: Client,
+    /// Remembers.
+    pub ledger: Ledger,
+    /// Tells the time.
+    pub clock: Clock,
+    /// Says when to stop.
+    pub stop: Stop,
+    /// Whose orders they are.
+    pub account: Account,
+    /// How long to wait between steps.
+    pub pace: Pace,
+}
+
+impl Desk {
+    /// Writes a change of an order. When another process was faster, its version is the truth and is returned.
+    async fn change(&self, order: &Order, change: Change) -> Result<Order> {
+        let answered = change.why.clone();
+        match self.ledger.change(order, change).await {
+            Ok(changed) => Ok(changed),
+            Err(LedgerError::Stale(_)) => self.reread(order),
+            Err(source) => Err(Unrecorded {
+                source,
+                order: Some(Box::new(order.clone())),
+                answered: Some(answered),
+            }),
+        }
+    }
+
+    fn reread(&self, order: &Order) -> Result<Order> {
+        let found = self.ledger.find(&order.account, &order.intent.reference)?;
+        found.ok_or_else(|| LedgerError::Stale(order.intent.reference.clone()).into())
+    }
+
+    /// A change whose cause is an exchange.
+    fn change_by(&self, to: State, why: impl Into<String>, exchange: &Exchange) -> Change {
+        Change {
+            request_id: request_id(exchange),
+            ..Change::to(to, self.clock.now(), why)
+        }
+    }
+}
+
+fn request_id(exchange: &Exchange) -> Option<String> {
+    match &exchange.outcome {
+        Outcome::Answered(answer) => answer.request_id.clone(),
+        Outcome::NotSent(_) | Outcome::Lost(_) => None,
+    }
+}
+
+/// The exchange as the ledger keeps it, with how it was understood.
+fn attempt_of(exchange: &Exchange, outcome: impl Into<String>) -> Attempt {
+    let (http_status, answer) = match &exchange.outcome {
+        Outcome::Answered(answer) => (Some(answer.status), Some(answer.text.clone())),
+        Outcome::NotSent(why) => (None, Some(format!("not sent: {why}"))),
+        Outcome::Lost(why) => (None, Some(format!("no answer: {why}"))),
+    };
+    Attempt {
+        endpoint: exchange.endpoint.word().to_owned(),
+        path: exchange.path.clone(),
+        request: exchange.request.clone(),
+        started_at: exchange.started_at,
+        ended_at: Some(exchange.ended_at),
+        http_status,
+        request_id: request_id(exchange),
+        answer,
+        outcome: Some(outcome.into()),
+    }
+}
+
+/// The word that an attempt carries when the provider said that the ref is taken: from then on an order that
+/// can't be seen is hidden, not absent.
+const REF_TAKEN: &str = "the ref is taken";
+
+/// How long the provider asks to wait, or our own pause where it does not say.
+fn asked_to_wait(wait: Option<Duration>, pace: &Pace) -> Duration {
+    wait.unwrap_or(pace.retry_delay).max(Duration::from_millis(10))
+}
+
+/// The earliest moment that a sweep for an order has to look at, by our clock.
+fn around(order: &Order) -> Timestamp {
+    order.created_at.min(order.sent_at.unwrap_or(order.created_at))
+}

@@ -1,0 +1,130 @@
+//! Bringing an order of the ledger towards the provider's truth. Checking asks and never sends.
+
+use std::time::Duration;
+
+use super::look::Sight;
+use super::recover::Recovered;
+use super::{Desk, Event, Result, Standing, Tell, Trouble, Wish};
+use crate::clock::elapsed;
+use crate::domain::{Order, State};
+use crate::ledger::Change;
+
+/// How often a process looks whether another one has finished with an order.
+const FOLLOW_INTERVAL: Duration = Duration::from_millis(200);
+
+impl Desk {
+    /// Asks about an order once, as far as its state leaves anything to ask. One that is proved absent becomes
+    /// `planned` again when it is a batch's row, and `cancelled` when it is a single one (design, section 2).
+    pub async fn check(&self, order: Order, tell: Tell<'_>) -> Result<Standing> {
+        match order.state {
+            State::Sending | State::Unknown if self.ledger.is_being_sent(&order) => {
+                Ok(Standing::with(order, Trouble::Busy))
+            }
+            State::Sending => {
+                let order = self.lost_with_its_process(&order).await?;
+                self.check_unknown(order, tell).await
+            }
+            State::Unknown => self.check_unknown(order, tell).await,
+            State::Accepted | State::InReview => self.check_accepted(order, tell).await,
+            State::Planned
+            | State::Fulfilled
+            | State::Refunded
+            | State::Rejected
+            | State::Conflict
+            | State::Cancelled
+            | State::WrittenOff => Ok(Standing::of(order)),
+        }
+    }
+
+    /// Goes on with an order that was sent before under the same ref: follows the process that sends it, settles
+    /// what is unknown, and sends again only what is proved absent.
+    pub async fn resume(&self, order: Order, wish: &Wish, tell: Tell<'_>) -> Result<Standing> {
+        let order = match self.follow(order).await? {
+            Ok(order) => order,
+            Err(standing) => return Ok(*standing),
+        };
+        match order.state {
+            State::Sending => {
+                let order = self.lost_with_its_process(&order).await?;
+                self.recover_and_send(order, wish, tell).await
+            }
+            State::Unknown => self.recover_and_send(order, wish, tell).await,
+            _ => self.check(order, tell).await,
+        }
+    }
+
+    /// Waits while another process is sending the order.
+    async fn follow(&self, mut order: Order) -> Result<std::result::Result<Order, Box<Standing>>> {
+        let started = self.clock.now();
+        while matches!(order.state, State::Sending | State::Unknown) && self.ledger.is_being_sent(&order) {
+            if elapsed(started, self.clock.now()) >= self.pace.poll_timeout {
+                return Ok(Err(Box::new(Standing::with(order, Trouble::Busy))));
+            }
+            if let Err(signal) = self.stop.sleep(FOLLOW_INTERVAL).await {
+                return Ok(Err(Box::new(Standing::with(order, Trouble::Interrupted(signal)))));
+            }
+            order = self.reread(&order)?;
+        }
+        Ok(Ok(order))
+    }
+
+    /// An order that was `sending` when its process died is unknown: ask first, never send first.
+    async fn lost_with_its_process(&self, order: &Order) -> Result<Order> {
+        let why = "the process that sent it has ended before it stored an answer";
+        let change = Change {
+            message: Some(why.to_owned()),
+            ..Change::to(State::Unknown, self.clock.now(), why)
+        };
+        self.change(order, change).await
+    }
+
+    async fn check_unknown(&self, order: Order, tell: Tell<'_>) -> Result<Standing> {
+        if order.state != State::Unknown {
+            return Ok(Standing::of(order));
+        }
+        let is_taken = self.was_told_taken(&order)?;
+        let why = order.message.clone().unwrap_or_default();
+        match self.recover(order, why, is_taken, tell).await? {
+            Recovered::Standing(standing) => Ok(*standing),
+            Recovered::Absent(order) => {
+                let to = if order.batch.is_some() {
+                    State::Planned
+                } else {
+                    State::Cancelled
+                };
+                let why = "the provider does not know it: nothing was made";
+                let change = Change {
+                    message: Some(why.to_owned()),
+                    ..Change::to(to, self.clock.now(), why)
+                };
+                let order = self.change(&order, change).await?;
+                tell(&Event::Moved(&order));
+                Ok(Standing::with(order, Trouble::Absent))
+            }
+        }
+    }
+
+    async fn check_accepted(&self, order: Order, tell: Tell<'_>) -> Result<Standing> {
+        Ok(match self.look(&order, false).await {
+            Sight::Found(seen, attempt) => Standing::of(self.adopt(&order, &seen, attempt, tell).await?),
+            Sight::Refused(auth, attempt) => {
+                Standing::with(self.note(&order, attempt).await?, Trouble::Auth(auth))
+            }
+            Sight::Foreign(_, _, attempt) => {
+                let order = self.note(&order, attempt).await?;
+                Standing::with(
+                    order,
+                    Trouble::Unresolved("the provider shows other details under its id".to_owned()),
+                )
+            }
+            Sight::Absent(_) => Standing::with(
+                order,
+                Trouble::Unresolved("the provider has accepted it and does not show it".to_owned()),
+            ),
+            Sight::Unclear(why, _) => Standing::with(order, Trouble::Unresolved(why)),
+            Sight::Wait(_) => {
+                Standing::with(order, Trouble::Unresolved("the provider asks to wait".to_owned()))
+            }
+        })
+    }
+}

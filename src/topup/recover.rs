@@ -1,0 +1,220 @@
+//! An order whose answer was lost: asked for until it is found, proved absent, or nobody can tell for now.
+
+use std::time::Duration;
+
+use super::look::Sight;
+use super::{ASKED_TO_WAIT_MAX, Desk, Event, REF_TAKEN, Result, Standing, Tell, Trouble, asked_to_wait};
+use crate::clock::elapsed;
+use crate::domain::{Difference, Order, Seen, SettledBy, State};
+use crate::ledger::{Attempt, Change};
+
+/// What came of asking.
+pub(super) enum Recovered {
+    /// It was found, it clashes, or nobody can tell.
+    Standing(Box<Standing>),
+    /// The provider has said twice that it does not know it.
+    Absent(Order),
+}
+
+impl Desk {
+    /// Asks about an `unknown` order. Absent means: enveloped `NOT_FOUND` for both spellings, twice,
+    /// `retry_delay` apart, and nowhere on the list. An order whose ref the provider called taken is never
+    /// absent: it is there, and can't be seen yet.
+    pub(super) async fn recover(
+        &self,
+        order: Order,
+        why: String,
+        is_taken: bool,
+        tell: Tell<'_>,
+    ) -> Result<Recovered> {
+        tell(&Event::Asking(&order));
+        let (mut absences, mut misses, mut waited) = (0, 0, Duration::ZERO);
+        let mut why = why;
+        let mut pause = self.rest_of_settling(&order);
+        let started = self.clock.now();
+        loop {
+            if let Err(signal) = self.stop.sleep(pause).await {
+                return Ok(standing(order, Trouble::Interrupted(signal)));
+            }
+            match self.look(&order, absences > 0).await {
+                Sight::Found(seen, attempt) => {
+                    return Ok(recovered(Standing::of(
+                        self.adopt(&order, &seen, attempt, tell).await?,
+                    )));
+                }
+                Sight::Foreign(differences, seen, attempt) => {
+                    return self
+                        .clash(&order, differences, &seen, attempt, tell)
+                        .await
+                        .map(recovered);
+                }
+                Sight::Refused(auth, attempt) => {
+                    let order = self.note(&order, attempt).await?;
+                    return Ok(standing(order, Trouble::Auth(auth)));
+                }
+                Sight::Absent(attempt) if is_taken => {
+                    self.ledger.note_attempt(&order, attempt).await?;
+                    why = "the provider says that the ref is taken, and does not show the order".to_owned();
+                    misses += 1;
+                    if elapsed(started, self.clock.now()) >= self.pace.poll_timeout {
+                        return self.unresolved(&order, why).await.map(recovered);
+                    }
+                    pause = self.pace.backoff(misses - 1);
+                }
+                Sight::Absent(attempt) => {
+                    self.ledger.note_attempt(&order, attempt).await?;
+                    absences += 1;
+                    if absences >= 2 {
+                        return self.proved_absent(&order);
+                    }
+                    pause = self.pace.retry_delay;
+                }
+                Sight::Unclear(unclear, attempt) => {
+                    if let Some(attempt) = attempt {
+                        self.ledger.note_attempt(&order, attempt).await?;
+                    }
+                    why = if is_taken {
+                        format!("{REF_TAKEN}; {unclear}")
+                    } else {
+                        unclear
+                    };
+                    absences = 0;
+                    misses += 1;
+                    if misses >= self.pace.retry_attempts {
+                        return self.unresolved(&order, why).await.map(recovered);
+                    }
+                    pause = self.pace.backoff(misses - 1);
+                }
+                Sight::Wait(wait) => {
+                    pause = asked_to_wait(wait, &self.pace);
+                    waited += pause;
+                    if waited > ASKED_TO_WAIT_MAX {
+                        return self.unresolved(&order, why).await.map(recovered);
+                    }
+                    tell(&Event::Waiting {
+                        why: "the provider asks to wait",
+                        length: pause,
+                    });
+                }
+            }
+        }
+    }
+
+    /// The request may still be landing: what is left of `settle_delay` since it was sent.
+    fn rest_of_settling(&self, order: &Order) -> Duration {
+        let since = elapsed(
+            order.updated_at.max(order.sent_at.unwrap_or(order.updated_at)),
+            self.clock.now(),
+        );
+        self.pace.settle_delay.saturating_sub(since)
+    }
+
+    fn proved_absent(&self, order: &Order) -> Result<Recovered> {
+        let order = self.reread(order)?;
+        // Another process may have moved it while this one was asking.
+        Ok(if order.state == State::Unknown {
+            Recovered::Absent(order)
+        } else {
+            recovered(Standing::of(order))
+        })
+    }
+
+    pub(super) async fn unresolved(&self, order: &Order, why: String) -> Result<Standing> {
+        let change = Change {
+            message: Some(why.clone()),
+            ..Change::to(order.state, self.clock.now(), why.clone())
+        };
+        let order = self.change(order, change).await?;
+        Ok(match order.state {
+            State::Unknown => Standing::with(order, Trouble::Unresolved(why)),
+            _ => Standing::of(order),
+        })
+    }
+
+    /// Takes over what the provider shows of an order that is ours.
+    pub(super) async fn adopt(
+        &self,
+        order: &Order,
+        seen: &Seen,
+        attempt: Attempt,
+        tell: Tell<'_>,
+    ) -> Result<Order> {
+        let to = seen.status.state();
+        // An order in review is not moved back by a word that nobody lists.
+        let to = if to != order.state && !order.state.may_become(to) {
+            order.state
+        } else {
+            to
+        };
+        let is_news = to != order.state
+            || order.provider_status.as_ref() != Some(&seen.status)
+            || order.topup_id.is_none();
+        if !is_news {
+            return Ok(order.clone());
+        }
+        let request_id = attempt.request_id.clone();
+        let change = Change {
+            provider_status: Some(seen.status.clone()),
+            topup_id: seen.id.clone(),
+            provider_ref: seen.reference.clone(),
+            cost: seen.cost.filter(|_| to != State::Refunded),
+            message: seen.message.clone(),
+            offers: seen.offers.clone(),
+            request_id,
+            settled_by: to.is_final().then_some(SettledBy::Provider),
+            asked: Some(attempt),
+            ..Change::to(
+                to,
+                self.clock.now(),
+                format!("the provider shows {}", seen.status.word()),
+            )
+        };
+        let changed = self.change(order, change).await?;
+        tell(&Event::Moved(&changed));
+        Ok(changed)
+    }
+
+    /// The ref is another order's: nothing was made by us, and nothing is sent.
+    async fn clash(
+        &self,
+        order: &Order,
+        differences: Vec<Difference>,
+        seen: &Seen,
+        attempt: Attempt,
+        tell: Tell<'_>,
+    ) -> Result<Standing> {
+        let told: Vec<_> = differences
+            .iter()
+            .map(|d| format!("{} {} there, {} here", d.field, d.theirs, d.ours))
+            .collect();
+        let message = format!("the ref is another order's: {}", told.join("; "));
+        let change = Change {
+            message: Some(message.clone()),
+            provider_status: Some(seen.status.clone()),
+            request_id: attempt.request_id.clone(),
+            asked: Some(attempt),
+            ..Change::to(State::Conflict, self.clock.now(), message)
+        };
+        let order = self.change(order, change).await?;
+        tell(&Event::Moved(&order));
+        Ok(Standing::with(order, Trouble::Conflict(differences)))
+    }
+
+    /// Keeps a call in the order's history; the order stays where it is, and nobody is sending it any more.
+    pub(super) async fn note(&self, order: &Order, attempt: Attempt) -> Result<Order> {
+        let why = attempt.outcome.clone().unwrap_or_default();
+        let change = Change {
+            asked: Some(attempt),
+            ..Change::to(order.state, self.clock.now(), why)
+        };
+        self.change(order, change).await
+    }
+}
+
+fn recovered(standing: Standing) -> Recovered {
+    Recovered::Standing(Box::new(standing))
+}
+
+fn standing(order: Order, trouble: Trouble) -> Recovered {
+    recovered(Standing::with(order, trouble))
+}

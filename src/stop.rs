@@ -42,14 +42,20 @@ impl Stop {
         *self.0.borrow()
     }
 
-    /// Sleeps for `length`, or until somebody asks to stop: then says who.
-    pub async fn sleep(&self, length: Duration) -> Result<(), Signal> {
+    /// Awaits `work`, or until somebody asks to stop: then `work` is dropped. For questions only; the answer to a
+    /// POST is always awaited.
+    pub async fn race<T>(&self, work: impl Future<Output = T>) -> Result<T, Signal> {
         let mut receiver = self.0.clone();
         tokio::select! {
             biased;
             Ok(signal) = receiver.wait_for(Option::is_some) => Err(signal.unwrap_or(Signal::Interrupt)),
-            () = tokio::time::sleep(length) => Ok(()),
+            done = work => Ok(done),
         }
+    }
+
+    /// Sleeps for `length`, or until somebody asks to stop: then says who.
+    pub async fn sleep(&self, length: Duration) -> Result<(), Signal> {
+        self.race(tokio::time::sleep(length)).await
     }
 }
 

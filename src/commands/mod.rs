@@ -1,1 +1,88 @@
-//! One file per subcommand: a request of domain types, the work, an outcome to show.
+//! One file per subcommand: a request of domain types, the work, an outcome to show. Nothing here parses what
+//! was typed, and nothing here knows how HTTP or the database work.
+
+pub mod balance;
+pub mod config;
+mod link;
+mod outcome;
+pub mod plans;
+pub mod refs;
+pub mod send;
+mod session;
+pub mod simulate;
+
+use crate::config::Overrides;
+use crate::error::{ExitCode, Result};
+pub use session::{Session, fallback_printer, known_catalogue, known_refs};
+
+/// What was typed, understood.
+#[derive(Debug)]
+pub enum Request {
+    /// `balance`
+    Balance(balance::Request),
+    /// `plans`
+    Plans(plans::Request),
+    /// `send`
+    Send(send::Request),
+    /// `ref …`
+    Refs(refs::Request),
+    /// `config …`
+    Config(config::Request),
+    /// `simulate`
+    Simulate(simulate::Request),
+    /// `completions` and `man`: a text that is ready.
+    Text(Vec<u8>),
+}
+
+/// What every command is told.
+#[derive(Debug, Clone, Default)]
+pub struct Globals {
+    /// What the flags say of the configuration.
+    pub overrides: Overrides,
+    /// `--quiet`
+    pub quiet: bool,
+    /// `--verbose`, counted.
+    pub verbosity: u8,
+}
+
+/// Does what was typed; what went wrong has been shown when this returns.
+pub fn run(request: Request, globals: &Globals) -> ExitCode {
+    let session = match Session::open(globals) {
+        Ok(session) => session,
+        Err(error) => {
+            // `config path` and `config init` mend a configuration that can't be read.
+            if let Request::Config(request) = &request
+                && let Some(code) = config::run_without(request, globals)
+            {
+                return code;
+            }
+            fallback_printer(globals).error(&error);
+            return error.exit_code();
+        }
+    };
+    for warning in &session.config.warnings {
+        session.printer.warn(warning);
+    }
+    let outcome = dispatch(&session, request);
+    outcome.unwrap_or_else(|error| {
+        session.printer.error(&error);
+        error.exit_code()
+    })
+}
+
+fn dispatch(session: &Session, request: Request) -> Result<ExitCode> {
+    match request {
+        Request::Text(text) => {
+            session.printer.raw(&text).map_err(outcome::unprintable)?;
+            Ok(ExitCode::Success)
+        }
+        Request::Refs(refs::Request::New(request)) => refs::new::run(session, &request),
+        Request::Config(request) if !request.asks_the_provider() => config::run_offline(session, &request),
+        Request::Balance(request) => session.block_on(balance::run(session, &request)),
+        Request::Plans(request) => session.block_on(plans::run(session, &request)),
+        Request::Send(request) => session.block_on(send::run(session, &request)),
+        Request::Refs(request) => session.block_on(refs::run(session, request)),
+        Request::Config(request) => session.block_on(config::run(session, &request)),
+        Request::Simulate(request) => session.block_on(simulate::run(session, request)),
+    }
+}

@@ -40,6 +40,11 @@ impl BaseUrl {
         &self.0
     }
 
+    /// Whether it is this machine.
+    pub fn is_loopback(&self) -> bool {
+        Url::parse(&self.0).is_ok_and(|url| url.host().as_ref().is_some_and(is_loopback))
+    }
+
     /// The address of an endpoint: `<base>/v3/<path>`. The path is taken as it is, already encoded.
     pub fn endpoint(&self, path: &str) -> String {
         format!("{}/v3/{}", self.0, path.trim_start_matches('/'))

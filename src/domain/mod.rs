@@ -10,6 +10,7 @@ mod plan;
 mod reference;
 mod span;
 mod state;
+mod when;
 
 pub use account::{Account, Environment, EnvironmentError, KeyFingerprint};
 pub use amount::{Amount, AmountError, AmountNote, AmountReading};
@@ -21,3 +22,4 @@ pub use plan::{Catalogue, Operator, Plan, PlanCode, PlanCodeError, Price, PriceE
 pub use reference::{NONCE_LENGTH, Ref, RefError, RefPrefix};
 pub use span::{Span, SpanError};
 pub use state::{IllegalMove, SettledAs, State, StateError};
+pub use when::{When, WhenError, in_algiers, start_of_day};

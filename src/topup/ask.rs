@@ -20,7 +20,7 @@ pub enum Asked {
 pub async fn ask(pace: &Pace, stop: &Stop, question: impl AsyncFn() -> Exchange) -> Result<Exchange, Asked> {
     let (mut tries, mut waited) = (0, Duration::ZERO);
     loop {
-        let exchange = question().await;
+        let exchange = stop.race(question()).await.map_err(Asked::Interrupted)?;
         let fault = match read_data(&exchange) {
             Ok(_) => return Ok(exchange),
             Err(fault) => fault,

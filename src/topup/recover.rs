@@ -36,7 +36,11 @@ impl Desk {
             if let Err(signal) = self.stop.sleep(pause).await {
                 return Ok(standing(order, Trouble::Interrupted(signal)));
             }
-            match self.look(&order, absences > 0).await {
+            let sight = match self.stop.race(self.look(&order, absences > 0)).await {
+                Ok(sight) => sight,
+                Err(signal) => return Ok(standing(order, Trouble::Interrupted(signal))),
+            };
+            match sight {
                 Sight::Found(seen, attempt) => {
                     return Ok(recovered(Standing::of(
                         self.adopt(&order, &seen, attempt, tell).await?,

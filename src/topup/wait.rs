@@ -74,7 +74,11 @@ impl Desk {
             if let Err(signal) = self.stop.sleep(self.pace.poll_interval.min(left)).await {
                 return give(order, Some(Trouble::Interrupted(signal)));
             }
-            order = match self.look(&order, false).await {
+            let sight = match self.stop.race(self.look(&order, false)).await {
+                Ok(sight) => sight,
+                Err(signal) => return give(order, Some(Trouble::Interrupted(signal))),
+            };
+            order = match sight {
                 Sight::Found(seen, attempt) => self.adopt(&order, &seen, attempt, tell).await?,
                 Sight::Refused(auth, attempt) => {
                     let order = self.note(&order, attempt).await?;

@@ -1,0 +1,180 @@
+//! What every command works with: the configuration, the printer, the clock, and being asked to stop.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Globals;
+use crate::api::{Client, ClientOptions, read_catalogue};
+use crate::clock::Clock;
+use crate::config::{BaseUrl, ColorChoice, Config, Env, OutputFormat, Places};
+use crate::domain::{Catalogue, Ref, State};
+use crate::error::{Error, ExitCode, Kind, Result};
+use crate::ledger::Ledger;
+use crate::output::{Colour, Format, Printer, PrinterOptions};
+use crate::stop::{self, Signal, Stop, Stopper};
+use crate::topup::Pace;
+
+/// One run of the tool.
+#[derive(Debug)]
+pub struct Session {
+    /// The configuration.
+    pub config: Config,
+    /// Where keys may come from.
+    pub env: Env,
+    /// Both streams.
+    pub printer: Printer,
+    /// The time.
+    pub clock: Clock,
+    /// Says when to stop.
+    pub stop: Stop,
+    /// Whether the provider is a simulator inside this process.
+    pub simulates: bool,
+    stopper: Stopper,
+}
+
+impl Session {
+    /// Reads the configuration.
+    pub fn open(globals: &Globals) -> Result<Self> {
+        let env = Env::process();
+        let config = Config::load(&globals.overrides, &env, &Places::process())?;
+        let printer = printer(config.output.value, config.color.value, globals);
+        watch_the_wire(globals.verbosity);
+        let (stopper, stop) = stop::channel();
+        let simulates = globals.overrides.simulate;
+        Ok(Self { config, env, printer, clock: Clock::system(), stop, simulates, stopper })
+    }
+
+    /// Runs a command to its end. A first Ctrl-C asks it to stop, and what is in flight is awaited and stored; a
+    /// second one leaves at once.
+    pub fn block_on(&self, work: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Error::internal("the runtime can't start").because(error))?;
+        runtime.block_on(async {
+            let mut work = std::pin::pin!(work);
+            let mut asked = std::pin::pin!(asked_to_stop());
+            tokio::select! {
+                biased;
+                outcome = &mut work => return outcome,
+                signal = &mut asked => {
+                    self.stopper.stop(signal?);
+                    self.printer.status("stopping; what is on its way is awaited and stored (again to leave at once)");
+                }
+            }
+            work.await
+        })
+    }
+
+    /// The waits of the protocol.
+    pub fn pace(&self) -> Pace {
+        let config = &self.config;
+        Pace {
+            settle_delay: config.settle_delay.value.duration(),
+            retry_delay: config.retry_delay.value.duration(),
+            retry_attempts: config.retry_attempts.value,
+            poll_interval: config.poll_interval.value.duration(),
+            poll_timeout: config.poll_timeout.value.duration(),
+        }
+    }
+
+    /// A client for `base_url` with `key`; opens no connection.
+    pub(super) fn client_for(&self, base_url: &BaseUrl, key: secrecy::SecretString) -> Result<Client> {
+        let options = ClientOptions {
+            base_url: base_url.as_str().to_owned(),
+            is_loopback: base_url.is_loopback(),
+            key,
+            connect_timeout: self.config.connect_timeout.value.duration(),
+            send_timeout: self.config.send_timeout.value.duration(),
+            read_timeout: self.config.read_timeout.value.duration(),
+        };
+        Client::new(options, self.clock).map_err(|error| {
+            let hint = "check the system's certificates, for example the package `ca-certificates`, or SSL_CERT_FILE";
+            Error::new(Kind::Unavailable, "client", error.to_string()).hint(hint)
+        })
+    }
+}
+
+/// Resolves on the first Ctrl-C, SIGTERM, or when the terminal is closed; the second one ends the process.
+async fn asked_to_stop() -> Result<Signal> {
+    let failed = |error: std::io::Error| Error::internal("signals can't be watched").because(error);
+    let again = Arc::new(AtomicBool::new(false));
+    for (number, code) in [(SIGINT, ExitCode::Interrupted), (SIGTERM, ExitCode::Terminated)] {
+        // The order matters: the check comes before the flag is set, so the first signal only sets it.
+        signal_hook::flag::register_conditional_shutdown(number, i32::from(code.number()), Arc::clone(&again))
+            .map_err(failed)?;
+        signal_hook::flag::register(number, Arc::clone(&again)).map_err(failed)?;
+    }
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
+    tokio::select! {
+        _ = interrupt.recv() => Ok(Signal::Interrupt),
+        _ = terminate.recv() => Ok(Signal::Terminate),
+        _ = hangup.recv() => Ok(Signal::Terminate),
+    }
+}
+
+fn printer(output: OutputFormat, color: ColorChoice, globals: &Globals) -> Printer {
+    let format = match output {
+        OutputFormat::Table => Format::Table,
+        OutputFormat::Json => Format::Json,
+        OutputFormat::Jsonl => Format::Jsonl,
+        OutputFormat::Csv => Format::Csv,
+    };
+    let colour = match color {
+        ColorChoice::Auto => Colour::Auto,
+        ColorChoice::Always => Colour::Always,
+        ColorChoice::Never => Colour::Never,
+    };
+    Printer::new(PrinterOptions { format, colour, quiet: globals.quiet, verbosity: globals.verbosity })
+}
+
+/// A printer for when the configuration can't be read: what flags and variables say, or else the defaults.
+pub fn fallback_printer(globals: &Globals) -> Printer {
+    let said = |name: &str| std::env::var(name).ok();
+    let output = globals.overrides.output.or_else(|| said("ONECLICKDZ_OUTPUT")?.parse().ok());
+    let color = globals.overrides.color.or_else(|| said("ONECLICKDZ_COLOR")?.parse().ok());
+    printer(output.unwrap_or(OutputFormat::Table), color.unwrap_or(ColorChoice::Auto), globals)
+}
+
+/// `-vv` shows the wire on stderr: requests, answers, allowed headers; never the key.
+fn watch_the_wire(verbosity: u8) {
+    if verbosity >= 2 {
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(std::io::stderr)
+            .with_max_level(tracing::Level::DEBUG)
+            .with_ansi(false)
+            .with_target(false)
+            .with_level(false)
+            .finish();
+        // Only a second subscriber in one process fails, and the first one serves.
+        let _ = tracing::subscriber::set_global_default(subscriber);
+    }
+}
+
+/// How long the provider's word on keys and plans is believed without asking again.
+pub(super) const FRESH: Duration = Duration::from_secs(24 * 3600);
+
+/// The ledger of the configuration, if there is one already: for the shell's completion, without the network.
+fn existing_ledger() -> Option<Ledger> {
+    let config = Config::load(&crate::config::Overrides::default(), &Env::process(), &Places::process()).ok()?;
+    let path = &config.ledger.value;
+    path.exists().then(|| Ledger::open(path).ok()).flatten()
+}
+
+/// Refs of the ledger that begin with `prefix`, newest first.
+pub fn known_refs(prefix: &str) -> Vec<(Ref, State)> {
+    existing_ledger().and_then(|ledger| ledger.refs_like(prefix, 50).ok()).unwrap_or_default()
+}
+
+/// The plans of all catalogues that are stored.
+pub fn known_catalogue() -> Catalogue {
+    let stored = existing_ledger().and_then(|ledger| ledger.catalogues().ok()).unwrap_or_default();
+    let read = |text: String| read_catalogue(&serde_json::from_str(&text).ok()?);
+    Catalogue { plans: stored.into_iter().filter_map(read).flat_map(|catalogue| catalogue.plans).collect() }
+}

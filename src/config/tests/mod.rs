@@ -53,6 +53,11 @@ impl Scene {
         self
     }
 
+    #[cfg(not(unix))]
+    fn mode(self, _path: &std::path::Path, _mode: u32) -> Self {
+        self
+    }
+
     fn var(mut self, name: &str, value: &str) -> Self {
         self.vars.push((name.to_owned(), value.to_owned()));
         self

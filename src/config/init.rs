@@ -61,14 +61,12 @@ pub fn add_profile(existing_text: &str, name: &str, answers: &Initial) -> Result
         Error::usage("config_syntax", message)
     })?;
     // The singular is read too where the file itself chooses no profile; what is there is kept.
-    let spelling = match document.get("profile") {
-        Some(Item::Table(_)) => "profile",
-        _ => "profiles",
-    };
+    let singular = document.get("profile").is_some_and(Item::is_table_like);
+    let spelling = if singular { "profile" } else { "profiles" };
     let profiles = document
         .entry(spelling)
         .or_insert_with(|| Item::Table(group()))
-        .as_table_mut()
+        .as_table_like_mut()
         .ok_or_else(|| Error::usage("config_value", format!("`{spelling}` in the file is no table")))?;
     if profiles.contains_key(name) {
         return Err(Error::usage(

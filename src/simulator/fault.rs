@@ -55,11 +55,11 @@ faults! {
     HalfBody = "half_body", After, "accepted, then the answer is cut in the middle of its body";
     Html502Before = "html_502_before", Before, "502 with an HTML page; nothing accepted";
     Html502After = "html_502_after", After, "accepted, then 502 with an HTML page";
-    Error500Before = "error_500_before", Before, "500 INTERNAL_ERROR; nothing accepted";
-    Error500After = "error_500_after", After, "accepted, then 500 INTERNAL_ERROR";
-    Error503Before = "error_503_before", Before, "503 SERVICE_UNAVAILABLE; nothing accepted";
-    Error503After = "error_503_after", After, "accepted, then 503 SERVICE_UNAVAILABLE";
-    AuthUnavailable = "auth_unavailable", Before, "503 AUTH_UNAVAILABLE with Retry-After 5; nothing accepted";
+    Error500Before = "error_500_before", Before, "500 `INTERNAL_ERROR`; nothing accepted";
+    Error500After = "error_500_after", After, "accepted, then 500 `INTERNAL_ERROR`";
+    Error503Before = "error_503_before", Before, "503 `SERVICE_UNAVAILABLE`; nothing accepted";
+    Error503After = "error_503_after", After, "accepted, then 503 `SERVICE_UNAVAILABLE`";
+    AuthUnavailable = "auth_unavailable", Before, "503 `AUTH_UNAVAILABLE` with Retry-After 5; nothing accepted";
     HangBefore = "hang_before", Before, "no answer until the client goes; nothing accepted";
     HangAfter = "hang_after", After, "accepted, then no answer until the client goes";
     RateLimited = "rate_limited", Before, "429 although the quota is not used up; nothing accepted";
@@ -96,7 +96,9 @@ pub enum FaultError {
     #[error("there is no fault `{0}`")]
     Name(String),
     /// No endpoint has this name.
-    #[error("there is no endpoint `{0}`; there are send, check-ref, check-id, list, balance, plans, validate, transactions, ping and any")]
+    #[error(
+        "there is no endpoint `{0}`; there are send, check-ref, check-id, list, balance, plans, validate, transactions, ping and any"
+    )]
     Endpoint(String),
     /// Neither `5%` nor `0.05`, or more than all.
     #[error("`{0}` is no rate; a rate is spelt `5%` or `0.05`")]

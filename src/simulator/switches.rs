@@ -127,7 +127,6 @@ macro_rules! switches {
     ($($name:ident: $kind:ty = $default:expr, $word:literal, $meaning:literal;)+) => {
         /// Which reading of each contradiction holds.
         #[derive(Debug, Clone, PartialEq, Eq)]
-        #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, set by name")]
         pub struct Switches {
             $(#[doc = $meaning] pub(super) $name: $kind,)+
         }
@@ -184,7 +183,7 @@ switches! {
     retry_after: RetryAfter = RetryAfter::Seconds, "seconds", "how `Retry-After` is written";
     rate_429_body: RateBody = RateBody::Envelope, "envelope", "the body of a 429";
     order_seconds: u32 = 16, "16", "simulated seconds from acceptance to the end of an order";
-    review_hours: u32 = 24, "24", "simulated hours until UNKNOWN_ERROR settles";
+    review_hours: u32 = 24, "24", "simulated hours until `UNKNOWN_ERROR` settles";
     late_by: u32 = 5, "5", "simulated seconds that the fault `late_visibility` hides an order";
 }
 

@@ -5,6 +5,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+#[cfg(unix)]
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -89,20 +90,9 @@ impl Journal {
             let path = path.to_owned();
             move |source| SimulatorError::Store { path, source }
         };
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory)
-            .map_err(refused(directory))?;
+        private_directory(directory).map_err(refused(directory))?;
         let path = directory.join("books.jsonl");
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(refused(&path))?;
+        let file = private_file(&path).map_err(refused(&path))?;
         Ok(Self {
             path,
             file,
@@ -122,23 +112,28 @@ impl Journal {
     }
 
     /// What others have appended since the last look. The lock must be held.
+    ///
+    /// When it cannot be understood, nothing of it counts as read, so that no event is ever passed over.
     pub(super) fn news(&mut self) -> Result<Vec<Event>, SimulatorError> {
+        let begin = (self.read_to, self.lines);
         let text = self.unread().map_err(|source| self.refused(source))?;
-        let mut events = Vec::new();
-        for line in text.lines() {
-            self.lines += 1;
-            let event = serde_json::from_str(line).map_err(|_| self.damaged())?;
-            if let Event::Born(Birth { version, .. }) = event
-                && version != VERSION
-            {
-                return Err(SimulatorError::Version {
-                    path: self.path.clone(),
-                    version,
-                });
-            }
-            events.push(event);
+        let events: Result<Vec<_>, _> = text.lines().map(|line| self.understand(line)).collect();
+        if events.is_err() {
+            (self.read_to, self.lines) = begin;
         }
-        Ok(events)
+        events
+    }
+
+    fn understand(&mut self, line: &str) -> Result<Event, SimulatorError> {
+        self.lines += 1;
+        let event = serde_json::from_str(line).map_err(|_| self.damaged())?;
+        match event {
+            Event::Born(Birth { version, .. }) if version != VERSION => Err(SimulatorError::Version {
+                path: self.path.clone(),
+                version,
+            }),
+            _ => Ok(event),
+        }
     }
 
     /// Whole lines beyond what has been read; a cut line is dropped from the file.
@@ -195,4 +190,20 @@ impl Journal {
             line: self.lines,
         }
     }
+}
+
+fn private_directory(directory: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    builder.mode(0o700);
+    builder.create(directory)
+}
+
+fn private_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    options.mode(0o600);
+    options.open(path)
 }

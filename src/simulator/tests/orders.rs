@@ -1,5 +1,8 @@
 //! Sending, checking, and what becomes of orders.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use serde_json::{Value, json};
 
 use super::rig::{End, Rig, heard, top_up};
@@ -226,4 +229,19 @@ fn bodies_are_limited_and_must_be_json() {
     }
     let text = heard(rig.call("POST", "/v3/mobile/send", Some("simulator"), None));
     assert_eq!((text.status, text.code().as_str()), (400, "ERR_VALIDATION"));
+}
+
+#[test]
+fn a_connection_serves_several_calls() {
+    let rig = Rig::calm();
+    let mut stream = TcpStream::connect(rig.address).unwrap_or_else(|error| panic!("{error}"));
+    let ask = |close: &str| format!("GET /v3/ping HTTP/1.1\r\nHost: localhost\r\n{close}\r\n");
+    let both = ask("") + &ask("Connection: close\r\n");
+    let mut answers = String::new();
+    stream
+        .write_all(both.as_bytes())
+        .and_then(|()| stream.read_to_string(&mut answers))
+        .unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2);
+    assert_eq!(rig.simulator.books()["calls"], json!({ "ping": 2 }));
 }

@@ -25,9 +25,11 @@ pub(super) struct Rig {
 #[derive(Debug, PartialEq)]
 pub(super) enum End {
     Answer(Heard),
-    /// The connection was reset, or closed without a byte.
+    /// The connection was reset.
     Reset,
-    /// The head and fewer bytes than it announced.
+    /// The connection was closed without a whole head.
+    Closed,
+    /// The head and some bytes, but fewer than it announced.
     Cut,
     /// Nothing came while we were patient.
     Silence,
@@ -239,7 +241,7 @@ fn listen(stream: &mut TcpStream) -> End {
     }
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let Some((head, body)) = text.split_once("\r\n\r\n") else {
-        return End::Reset;
+        return End::Closed;
     };
     let status = head.get(9..12).and_then(|code| code.parse().ok());
     let answer = Heard {
@@ -249,9 +251,11 @@ fn listen(stream: &mut TcpStream) -> End {
     };
     let announced = answer
         .header("content-length")
-        .and_then(|length| length.parse().ok());
-    if announced.unwrap_or(0) > bytes.len() - head.len() - 4 {
-        return End::Cut;
+        .and_then(|length| length.parse().ok())
+        .unwrap_or(0);
+    match answer.body.len() {
+        whole if whole >= announced => End::Answer(answer),
+        0 => End::Closed,
+        _ => End::Cut,
     }
-    End::Answer(answer)
 }

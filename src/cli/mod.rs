@@ -1,1 +1,82 @@
-//! What was typed: clap types only.
+//! What was typed: clap types only. Each becomes a request of `commands`, once, here.
+
+mod args;
+mod complete;
+mod help;
+mod understand;
+
+use std::ffi::OsString;
+use std::io::Write;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
+
+use crate::commands;
+use crate::error::{Error, ExitCode};
+
+pub use args::Cli;
+
+/// Runs what was typed.
+pub fn main() -> ExitCode {
+    clap_complete::CompleteEnv::with_factory(Cli::command)
+        .bin("oneclick")
+        .complete();
+    run(std::env::args_os().collect())
+}
+
+fn run(arguments: Vec<OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, &arguments),
+    };
+    let globals = cli.globals();
+    match cli.understand() {
+        Ok(request) => commands::run(request, &globals),
+        Err(error) => {
+            commands::fallback_printer(&globals).error(&error);
+            error.exit_code()
+        }
+    }
+}
+
+/// Help and version go to stdout; what could not be parsed goes to stderr, as JSON where JSON was asked for.
+fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        // A reader that has gone away is no failure.
+        let _ = error.print();
+        return ExitCode::Success;
+    }
+    if wants_json(arguments) {
+        let text = error.to_string();
+        let first = text
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("error: ")
+            .to_owned();
+        let json = Error::usage("usage", first)
+            .hint("`oneclick --help` lists commands and flags")
+            .to_json();
+        let _ = writeln!(std::io::stderr(), "{json}");
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::Usage
+}
+
+/// Whether JSON was asked for on a command line that could not be parsed.
+fn wants_json(arguments: &[OsString]) -> bool {
+    let words: Vec<_> = arguments
+        .iter()
+        .filter_map(|argument| argument.to_str())
+        .collect();
+    let is_json = |word: &str| matches!(word, "json" | "jsonl");
+    let pairs = words
+        .windows(2)
+        .any(|pair| matches!(pair, ["-o" | "--output", form] if is_json(form)));
+    let joined = words.iter().any(|word| {
+        let form = word.strip_prefix("--output=").or_else(|| word.strip_prefix("-o"));
+        form.is_some_and(|form| is_json(form.trim_start_matches('=')))
+    });
+    pairs || joined || std::env::var("ONECLICKDZ_OUTPUT").is_ok_and(|form| is_json(&form))
+}

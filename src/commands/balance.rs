@@ -18,7 +18,10 @@ pub struct Request {
 /// Shows the balance.
 pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
     // The ledger only spares a call here: without it the balance can still be shown.
-    let ledger = session.ledger().map_err(|error| session.printer.warn(&error.to_string())).ok();
+    let ledger = session
+        .ledger()
+        .map_err(|error| session.printer.warn(&error.to_string()))
+        .ok();
     let link = session.link().await?;
     let identity = session.identify(&link, ledger.as_ref()).await?;
     let balance = session.balance(&link.client).await?;
@@ -31,10 +34,18 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
         "as_of": format!("{:.3}", balance.as_of),
     });
     let record = Record::new(json)
-        .field("balance", "Balance", Cell::money(balance.balance).tone(Tone::Strong))
+        .field(
+            "balance",
+            "Balance",
+            Cell::money(balance.balance).tone(Tone::Strong),
+        )
         .field("currency", "Currency", Cell::text("DZD"))
         .field("account", "Account", Cell::foreign(account.username.clone()))
-        .field("environment", "Environment", Cell::text(account.environment.word()))
+        .field(
+            "environment",
+            "Environment",
+            Cell::text(account.environment.word()),
+        )
         .field("as_of", "As of", Cell::time(balance.as_of));
     session.printer.record(record).map_err(unprintable)?;
     below(session, request, balance.balance)
@@ -44,13 +55,20 @@ fn below(session: &Session, request: &Request, balance: Money) -> Result<ExitCod
     if let Some(min) = request.min
         && balance < min
     {
-        let message = format!("the balance is {} DZD, below the {} DZD asked for", balance.grouped(), min.grouped());
+        let message = format!(
+            "the balance is {} DZD, below the {} DZD asked for",
+            balance.grouped(),
+            min.grouped()
+        );
         return Err(Error::new(Kind::Limit, "below_min", message).hint("put money on the account"));
     }
     if let Some(low) = &session.config.low_balance
         && balance < low.value
     {
-        session.printer.warn(&format!("the balance is below {} DZD (`low_balance`)", low.value.grouped()));
+        session.printer.warn(&format!(
+            "the balance is below {} DZD (`low_balance`)",
+            low.value.grouped()
+        ));
     }
     Ok(ExitCode::Success)
 }

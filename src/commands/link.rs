@@ -62,11 +62,15 @@ impl Session {
         let key = self.config.api_key(&self.env)?;
         let base_url = &self.config.base_url.value;
         let fingerprint = KeyFingerprint::of(key.expose_secret(), base_url.as_str());
-        Ok(Link { client: self.client_for(base_url, key)?, fingerprint })
+        Ok(Link {
+            client: self.client_for(base_url, key)?,
+            fingerprint,
+        })
     }
 
     async fn simulated_link(&self) -> Result<Link> {
-        let failed = |why: String| Error::internal("the simulator can't start").because(anyhow::Error::msg(why));
+        let failed =
+            |why: String| Error::internal("the simulator can't start").because(anyhow::Error::msg(why));
         let options = simulator::Options {
             speed: SIMULATED_SPEED,
             rate: Some(0),
@@ -75,13 +79,19 @@ impl Session {
         };
         let key = options.key.clone();
         let simulator = Simulator::open(options).map_err(|error| failed(error.to_string()))?;
-        let listener =
-            tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.map_err(|error| failed(error.to_string()))?;
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .map_err(|error| failed(error.to_string()))?;
         let address = listener.local_addr().map_err(|error| failed(error.to_string()))?;
         tokio::spawn(simulator.serve(listener));
-        let base_url = format!("http://{address}").parse().map_err(|_| failed(format!("`{address}`")))?;
+        let base_url = format!("http://{address}")
+            .parse()
+            .map_err(|_| failed(format!("`{address}`")))?;
         let fingerprint = KeyFingerprint::of(&key, "simulator");
-        Ok(Link { client: self.client_for(&base_url, SecretString::from(key))?, fingerprint })
+        Ok(Link {
+            client: self.client_for(&base_url, SecretString::from(key))?,
+            fingerprint,
+        })
     }
 
     /// Whose key it is: from the ledger where the provider has said so within a day, else asked.
@@ -90,26 +100,36 @@ impl Session {
         let known = known.filter(|known| elapsed(known.validated_at, self.clock.now()) < FRESH);
         let identity = match known {
             // Only keys that are on and may write are stored.
-            Some(known) => Identity { account: known.account, is_enabled: true, is_read_only: false },
+            Some(known) => Identity {
+                account: known.account,
+                is_enabled: true,
+                is_read_only: false,
+            },
             None => self.validate(link, ledger).await?,
         };
         self.check_environment(&identity.account)?;
-        link.client.limiter().set_rate(self.rate_for(identity.account.environment));
+        link.client
+            .limiter()
+            .set_rate(self.rate_for(identity.account.environment));
         Ok(identity)
     }
 
     async fn validate(&self, link: &Link, ledger: Option<&Ledger>) -> Result<Identity> {
         let asked = ask(&self.pace(), &self.stop, async || link.client.validate().await).await;
         let exchange = asked.map_err(|asked| asked_error(asked, "ask whose key it is"))?;
-        let data = read_data(&exchange).map_err(|fault| asked_error(Asked::Fault(fault), "ask whose key it is"))?;
+        let data =
+            read_data(&exchange).map_err(|fault| asked_error(Asked::Fault(fault), "ask whose key it is"))?;
         let identity = read_identity(data).ok_or_else(|| {
             let message = "the provider's answer does not tell whose key it is, or of which environment";
-            Error::new(Kind::Unavailable, "validate_unreadable", message)
-                .hint("nothing was sent; if this stays so, the API may have changed: look for a newer oneclick")
+            Error::new(Kind::Unavailable, "validate_unreadable", message).hint(
+                "nothing was sent; if this stays so, the API may have changed: look for a newer oneclick",
+            )
         })?;
         if !identity.is_enabled {
-            return Err(Error::new(Kind::Auth, "key_disabled", "the API key is switched off")
-                .hint("switch it on, or make a new one, in the provider's dashboard"));
+            return Err(
+                Error::new(Kind::Auth, "key_disabled", "the API key is switched off")
+                    .hint("switch it on, or make a new one, in the provider's dashboard"),
+            );
         }
         if let Some(ledger) = ledger
             && !identity.is_read_only
@@ -160,18 +180,32 @@ impl Session {
             account: identity.account.clone(),
             pace: self.pace(),
         };
-        Ok(Connected { desk, identity, fingerprint: link.fingerprint })
+        Ok(Connected {
+            desk,
+            identity,
+            fingerprint: link.fingerprint,
+        })
     }
 
     /// The account of the configured key without asking anybody, where the ledger knows it.
     pub(super) fn known_account(&self, ledger: &Ledger) -> Option<Account> {
         let (key, place) = if self.simulates {
-            (SecretString::from(simulator::Options::default().key), "simulator".to_owned())
+            (
+                SecretString::from(simulator::Options::default().key),
+                "simulator".to_owned(),
+            )
         } else {
-            (self.config.api_key(&self.env).ok()?, self.config.base_url.value.as_str().to_owned())
+            (
+                self.config.api_key(&self.env).ok()?,
+                self.config.base_url.value.as_str().to_owned(),
+            )
         };
         let fingerprint = KeyFingerprint::of(key.expose_secret(), &place);
-        ledger.identity(&fingerprint).ok().flatten().map(|known| known.account)
+        ledger
+            .identity(&fingerprint)
+            .ok()
+            .flatten()
+            .map(|known| known.account)
     }
 
     /// The balance now.
@@ -179,7 +213,11 @@ impl Session {
         let asked = ask(&self.pace(), &self.stop, async || client.balance().await).await;
         let exchange = asked.map_err(|asked| asked_error(asked, "ask for the balance"))?;
         let balance = read_data(&exchange).ok().and_then(read_balance).ok_or_else(|| {
-            Error::new(Kind::Unavailable, "balance_unreadable", "the provider's answer names no balance")
+            Error::new(
+                Kind::Unavailable,
+                "balance_unreadable",
+                "the provider's answer names no balance",
+            )
         })?;
         let as_of = match &exchange.outcome {
             Outcome::Answered(answer) => answer.server_time.unwrap_or(exchange.ended_at),
@@ -196,17 +234,28 @@ impl Session {
         account: &Account,
         refresh: bool,
     ) -> Result<Catalogue> {
-        if !refresh && let Some(catalogue) = ledger.and_then(|ledger| self.stored_catalogue(ledger, account)) {
+        if !refresh && let Some(catalogue) = ledger.and_then(|ledger| self.stored_catalogue(ledger, account))
+        {
             return Ok(catalogue);
         }
         let asked = ask(&self.pace(), &self.stop, async || client.plans().await).await;
         let exchange = asked.map_err(|asked| asked_error(asked, "ask for the plans"))?;
-        let catalogue = read_data(&exchange).ok().and_then(read_catalogue).ok_or_else(|| {
-            Error::new(Kind::Unavailable, "plans_unreadable", "the provider's answer names no plans")
-        })?;
+        let catalogue = read_data(&exchange)
+            .ok()
+            .and_then(read_catalogue)
+            .ok_or_else(|| {
+                Error::new(
+                    Kind::Unavailable,
+                    "plans_unreadable",
+                    "the provider's answer names no plans",
+                )
+            })?;
         if let Some(ledger) = ledger {
             let text = catalogue_json(&catalogue).to_string();
-            ledger.store_catalogue(account, text, self.clock.now()).await.map_err(ledger_error)?;
+            ledger
+                .store_catalogue(account, text, self.clock.now())
+                .await
+                .map_err(ledger_error)?;
         }
         Ok(catalogue)
     }

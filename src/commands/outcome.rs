@@ -18,14 +18,25 @@ pub(super) fn ledger_error(error: LedgerError) -> Error {
 
 /// The ledger failed while an order was on its way: what is known is said, since nothing has stored it.
 pub(super) fn unrecorded(failure: Unrecorded) -> Error {
-    let Unrecorded { source, order, answered } = failure;
+    let Unrecorded {
+        source,
+        order,
+        answered,
+    } = failure;
     let mut error = Error::from(source);
     if let Some(order) = order {
         let reference = &order.intent.reference;
         if let Some(answered) = answered {
-            error.message = format!("{}; the order `{reference}` was sent, and the last word on it is: {answered}", error.message);
+            error.message = format!(
+                "{}; the order `{reference}` was sent, and the last word on it is: {answered}",
+                error.message
+            );
         }
-        error = error.hint(format!("once the ledger can be written, `oneclick ref check {reference}` settles it")).about(reference);
+        error = error
+            .hint(format!(
+                "once the ledger can be written, `oneclick ref check {reference}` settles it"
+            ))
+            .about(reference);
     }
     error
 }
@@ -35,10 +46,12 @@ pub(super) fn asked_error(asked: Asked, what: &str) -> Error {
     match asked {
         Asked::Interrupted(signal) => interrupted(signal, "stopped; nothing was sent"),
         Asked::Fault(Fault::Auth(auth)) => auth_error(&auth),
-        Asked::Fault(Fault::NotSent(why)) => {
-            Error::new(Kind::Unavailable, "no_connection", format!("can't {what}: no connection: {why}"))
-                .hint("check the network, the proxy and `base_url`; nothing was sent")
-        }
+        Asked::Fault(Fault::NotSent(why)) => Error::new(
+            Kind::Unavailable,
+            "no_connection",
+            format!("can't {what}: no connection: {why}"),
+        )
+        .hint("check the network, the proxy and `base_url`; nothing was sent"),
         Asked::Fault(fault) => {
             let code = match &fault {
                 Fault::Wait(_) => "rate_limited",
@@ -46,13 +59,20 @@ pub(super) fn asked_error(asked: Asked, what: &str) -> Error {
                 Fault::Refused { .. } => "refused",
                 _ => "unavailable",
             };
-            let error = Error::new(Kind::Unavailable, code, format!("can't {what}: {}", fault.describe()));
+            let error = Error::new(
+                Kind::Unavailable,
+                code,
+                format!("can't {what}: {}", fault.describe()),
+            );
             let hint = match &fault {
                 Fault::NoRoute => "check `base_url` with `oneclick config show`; nothing was sent",
                 _ => "try again in a moment; nothing was sent",
             };
             match fault {
-                Fault::Refused { status, .. } => Error { http_status: Some(status), ..error },
+                Fault::Refused { status, .. } => Error {
+                    http_status: Some(status),
+                    ..error
+                },
                 _ => error,
             }
             .hint(hint)
@@ -65,16 +85,23 @@ pub(super) fn auth_error(auth: &AuthFault) -> Error {
     let message = if auth.message.is_empty() {
         format!("the provider refuses the API key: `{}`", auth.code)
     } else {
-        format!("the provider refuses the API key: `{}`: {}", auth.code, auth.message)
+        format!(
+            "the provider refuses the API key: `{}`: {}",
+            auth.code, auth.message
+        )
     };
     let hint = match auth.code.as_str() {
         "IP_BLOCKED" => "wait 15 minutes before the next command: too many bad keys came from this address",
         "IP_NOT_ALLOWED" => "add this machine's address to the key's list in the provider's dashboard",
         "API_DISABLED" => "switch the API on in the provider's dashboard",
-        _ if auth.status == 403 => "the key may not do this: check its scope (READ-WRITE) in the provider's dashboard",
+        _ if auth.status == 403 => {
+            "the key may not do this: check its scope (READ-WRITE) in the provider's dashboard"
+        }
         _ => "check the key with `oneclick config show`; five bad tries lock this address out for 15 minutes",
     };
-    let left = auth.attempts_left.map(|left| format!("{left} tries are left before this address is locked out"));
+    let left = auth
+        .attempts_left
+        .map(|left| format!("{left} tries are left before this address is locked out"));
     Error {
         http_status: Some(auth.status),
         request_id: auth.request_id.clone(),
@@ -94,18 +121,31 @@ pub(super) fn interrupted(signal: Signal, message: &str) -> Error {
 /// The exit code and message that an order's standing deserves; none where it has reached its good end.
 pub(super) fn verdict(standing: &Standing) -> Option<Error> {
     let order = &standing.order;
-    let about = |error: Error| Error { request_id: error.request_id.clone().or_else(|| order.request_id.clone()), ..error }
-        .about(&order.intent.reference);
+    let about = |error: Error| {
+        Error {
+            request_id: error.request_id.clone().or_else(|| order.request_id.clone()),
+            ..error
+        }
+        .about(&order.intent.reference)
+    };
     let error = match (order.state, &standing.trouble) {
         (State::Fulfilled, _) => return None,
         (_, Some(Trouble::Interrupted(signal))) => stopped(order, *signal),
         (State::Unknown | State::Sending, trouble) => unknown(order, trouble.as_ref()),
         (_, Some(Trouble::Auth(auth))) => auth_error(auth),
         (_, Some(Trouble::EmptyWallet { code, available })) => {
-            let rest = available.map(|money| format!(": {} DZD are there", money.grouped())).unwrap_or_default();
+            let rest = available
+                .map(|money| format!(": {} DZD are there", money.grouped()))
+                .unwrap_or_default();
             let reference = &order.intent.reference;
-            Error::new(Kind::Limit, code.clone(), format!("the balance does not cover it{rest}; nothing was made"))
-                .hint(format!("put money on the account, then run the same command with `--ref {reference}`"))
+            Error::new(
+                Kind::Limit,
+                code.clone(),
+                format!("the balance does not cover it{rest}; nothing was made"),
+            )
+            .hint(format!(
+                "put money on the account, then run the same command with `--ref {reference}`"
+            ))
         }
         (State::Refunded, _) => refunded(order),
         (State::Rejected, trouble) => rejected(order, trouble.as_ref()),
@@ -114,8 +154,15 @@ pub(super) fn verdict(standing: &Standing) -> Option<Error> {
             Error::new(Kind::Unavailable, "not_sent", format!("{why}; nothing was sent"))
                 .hint(format!("try again later with `--ref {}`", order.intent.reference))
         }
-        (State::Cancelled, _) => Error::new(Kind::Refused, "cancelled", "the order was never made at the provider")
-            .hint(format!("`oneclick send … --ref {}` sends it now, under the same ref", order.intent.reference)),
+        (State::Cancelled, _) => Error::new(
+            Kind::Refused,
+            "cancelled",
+            "the order was never made at the provider",
+        )
+        .hint(format!(
+            "`oneclick send … --ref {}` sends it now, under the same ref",
+            order.intent.reference
+        )),
         (State::WrittenOff, _) => Error::new(Kind::Refused, "written_off", "the order has been written off"),
         (State::InReview, _) => in_review(order),
         (State::Planned | State::Accepted, _) => open(order),
@@ -134,19 +181,30 @@ fn stopped(order: &Order, signal: Signal) -> Error {
         State::Cancelled | State::Rejected | State::Planned => "stopped before anything was made".to_owned(),
         state => format!("stopped; the order is `{state}` and may still be delivered"),
     };
-    interrupted(signal, &message).hint(format!("`oneclick ref check {reference}` shows what became of it"))
+    interrupted(signal, &message).hint(format!(
+        "`oneclick ref check {reference}` shows what became of it"
+    ))
 }
 
 fn unknown(order: &Order, trouble: Option<&Trouble>) -> Error {
     let reference = &order.intent.reference;
     let why = match trouble {
         Some(Trouble::Busy) => {
-            return Error::new(Kind::Unknown, "busy", "another process is sending this order just now")
-                .hint(format!("`oneclick ref wait {reference}` waits for its end"));
+            return Error::new(
+                Kind::Unknown,
+                "busy",
+                "another process is sending this order just now",
+            )
+            .hint(format!("`oneclick ref wait {reference}` waits for its end"));
         }
         Some(Trouble::Unresolved(why)) => why.clone(),
-        Some(Trouble::Auth(auth)) => format!("the provider refuses the API key: {} {}", auth.code, auth.message),
-        _ => order.message.clone().unwrap_or_else(|| "its answer was lost".to_owned()),
+        Some(Trouble::Auth(auth)) => {
+            format!("the provider refuses the API key: {} {}", auth.code, auth.message)
+        }
+        _ => order
+            .message
+            .clone()
+            .unwrap_or_else(|| "its answer was lost".to_owned()),
     };
     Error::new(Kind::Unknown, "outcome_unknown", format!("it is not known whether the top-up was made: {why}"))
         .hint("do not send it under another ref: it may have been paid")
@@ -157,22 +215,46 @@ fn unknown(order: &Order, trouble: Option<&Trouble>) -> Error {
 }
 
 fn refunded(order: &Order) -> Error {
-    let why = order.message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
-    let error = Error::new(Kind::Refused, "refunded", format!("not delivered, and the money came back{why}"));
+    let why = order
+        .message
+        .as_ref()
+        .map(|message| format!(": {message}"))
+        .unwrap_or_default();
+    let error = Error::new(
+        Kind::Refused,
+        "refunded",
+        format!("not delivered, and the money came back{why}"),
+    );
     order.offers.iter().fold(error, |error, offer| {
-        let amount = offer.amount.map(|amount| format!(" --amount {amount}")).unwrap_or_default();
+        let amount = offer
+            .amount
+            .map(|amount| format!(" --amount {amount}"))
+            .unwrap_or_default();
         let phone = &order.intent.phone;
-        error.hint(format!("the number takes `oneclick send --plan {} --phone {phone}{amount}`", offer.plan))
+        error.hint(format!(
+            "the number takes `oneclick send --plan {} --phone {phone}{amount}`",
+            offer.plan
+        ))
     })
 }
 
 fn rejected(order: &Order, trouble: Option<&Trouble>) -> Error {
     let said = order.message.clone().unwrap_or_default();
     let Some(Trouble::Rejected { code, field, status }) = trouble else {
-        return Error::new(Kind::Refused, "rejected", format!("the provider refused it before it was made: {said}"))
-            .hint(format!("mend it and send it again; `oneclick ref show {}` has the answer", order.intent.reference));
+        return Error::new(
+            Kind::Refused,
+            "rejected",
+            format!("the provider refused it before it was made: {said}"),
+        )
+        .hint(format!(
+            "mend it and send it again; `oneclick ref show {}` has the answer",
+            order.intent.reference
+        ));
     };
-    let named = field.as_ref().map(|field| format!(" (field `{field}`)")).unwrap_or_default();
+    let named = field
+        .as_ref()
+        .map(|field| format!(" (field `{field}`)"))
+        .unwrap_or_default();
     let hint = match field.as_deref() {
         Some("MSSIDN") => "check the phone number, and that it goes with the plan's operator",
         Some("amount") => "check the amount against `oneclick plans --refresh`",
@@ -181,7 +263,11 @@ fn rejected(order: &Order, trouble: Option<&Trouble>) -> Error {
     };
     Error {
         http_status: Some(*status),
-        ..Error::new(Kind::Refused, code.clone(), format!("the provider refuses the order{named}: {said}"))
+        ..Error::new(
+            Kind::Refused,
+            code.clone(),
+            format!("the provider refuses the order{named}: {said}"),
+        )
     }
     .hint(hint)
 }
@@ -195,19 +281,38 @@ fn conflict(order: &Order, trouble: Option<&Trouble>) -> Error {
             .join(", "),
         _ => order.message.clone().unwrap_or_default(),
     };
-    Error::new(Kind::Refused, "conflict", format!("the ref is another order's at the provider: {told}"))
-        .hint("nothing was made; a different top-up needs a ref of its own: leave `--ref` out or choose another")
+    Error::new(
+        Kind::Refused,
+        "conflict",
+        format!("the ref is another order's at the provider: {told}"),
+    )
+    .hint("nothing was made; a different top-up needs a ref of its own: leave `--ref` out or choose another")
 }
 
 fn in_review(order: &Order) -> Error {
-    let said = order.message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
-    Error::new(Kind::Open, "in_review", format!("the provider settles it by hand within 24 hours{said}"))
-        .hint("do not refund it and do not send it again: it may have been delivered")
-        .hint(format!("`oneclick ref check {}` shows its end", order.intent.reference))
+    let said = order
+        .message
+        .as_ref()
+        .map(|message| format!(": {message}"))
+        .unwrap_or_default();
+    Error::new(
+        Kind::Open,
+        "in_review",
+        format!("the provider settles it by hand within 24 hours{said}"),
+    )
+    .hint("do not refund it and do not send it again: it may have been delivered")
+    .hint(format!(
+        "`oneclick ref check {}` shows its end",
+        order.intent.reference
+    ))
 }
 
 fn open(order: &Order) -> Error {
     let reference = &order.intent.reference;
-    Error::new(Kind::Open, "not_final", format!("the order is `{}` and not at its end yet", order.state))
-        .hint(format!("`oneclick ref wait {reference}` waits for its end"))
+    Error::new(
+        Kind::Open,
+        "not_final",
+        format!("the order is `{}` and not at its end yet", order.state),
+    )
+    .hint(format!("`oneclick ref wait {reference}` waits for its end"))
 }

@@ -21,10 +21,15 @@ pub struct Request {
 
 /// Shows the plans.
 pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
-    let ledger = session.ledger().map_err(|error| session.printer.warn(&error.to_string())).ok();
+    let ledger = session
+        .ledger()
+        .map_err(|error| session.printer.warn(&error.to_string()))
+        .ok();
     let link = session.link().await?;
     let account = session.identify(&link, ledger.as_ref()).await?.account;
-    let catalogue = session.catalogue(&link.client, ledger.as_ref(), &account, request.refresh).await?;
+    let catalogue = session
+        .catalogue(&link.client, ledger.as_ref(), &account, request.refresh)
+        .await?;
     if let Some(operator) = &request.operator
         && !catalogue.plans.iter().any(|plan| plan.operator == *operator)
     {
@@ -40,9 +45,16 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
         Column::right("amount", "Amount DZD"),
         Column::left("enabled", "Enabled"),
     ];
-    let mut table = Table::new(columns, "no plan can be sold just now; `--all` shows those that are switched off");
+    let mut table = Table::new(
+        columns,
+        "no plan can be sold just now; `--all` shows those that are switched off",
+    );
     let wanted = |plan: &&Plan| {
-        (request.all || plan.enabled) && request.operator.as_ref().is_none_or(|operator| plan.operator == *operator)
+        (request.all || plan.enabled)
+            && request
+                .operator
+                .as_ref()
+                .is_none_or(|operator| plan.operator == *operator)
     };
     for plan in catalogue.plans.iter().filter(wanted) {
         table.push(cells(plan), plan_json(plan));
@@ -56,8 +68,11 @@ fn unknown_operator(operator: &Operator, plans: &[Plan]) -> Error {
     let mut names: Vec<_> = plans.iter().map(|plan| plan.operator.name()).collect();
     names.sort_unstable();
     names.dedup();
-    Error::usage("unknown_operator", format!("no plan is of the operator `{operator}`"))
-        .hint(format!("the catalogue has {}", names.join(", ")))
+    Error::usage(
+        "unknown_operator",
+        format!("no plan is of the operator `{operator}`"),
+    )
+    .hint(format!("the catalogue has {}", names.join(", ")))
 }
 
 fn bounds(price: Price) -> (Cell, Cell, Cell) {

@@ -55,7 +55,10 @@ struct Offer {
 /// Tops up once.
 pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
     if request.phone.notes.iter().any(|note| note.is_repair()) {
-        session.printer.warn(&format!("the leading zero was put back: `{}`", request.phone.phone));
+        session.printer.warn(&format!(
+            "the leading zero was put back: `{}`",
+            request.phone.phone
+        ));
     }
     let connected = session.connect().await?;
     match send(session, &connected, request).await {
@@ -77,8 +80,12 @@ async fn send(session: &Session, connected: &Connected, request: &Request) -> Re
         }
     }
     if connected.identity.is_read_only {
-        return Err(Error::new(Kind::Auth, "read_only_key", "the API key may only read; it can't send")
-            .hint("make a key with the scope READ-WRITE in the provider's dashboard"));
+        return Err(Error::new(
+            Kind::Auth,
+            "read_only_key",
+            "the API key may only read; it can't send",
+        )
+        .hint("make a key with the scope READ-WRITE in the provider's dashboard"));
     }
     let mut offer = price(session, connected, request).await?;
     check_before_sending(session, connected, request, &mut offer).await?;
@@ -91,11 +98,28 @@ async fn send(session: &Session, connected: &Connected, request: &Request) -> Re
 }
 
 /// The order is in the ledger under this ref: nothing new is sent, and it is shown where it stands.
-async fn go_on_with(session: &Session, connected: &Connected, request: &Request, order: Order) -> Result<ExitCode> {
+async fn go_on_with(
+    session: &Session,
+    connected: &Connected,
+    request: &Request,
+    order: Order,
+) -> Result<ExitCode> {
     let reference = &order.intent.reference;
-    session.printer.note(&format!("`{reference}` is in the ledger already, as `{}`; no second one is made", order.state));
+    session.printer.note(&format!(
+        "`{reference}` is in the ledger already, as `{}`; no second one is made",
+        order.state
+    ));
     if request.dry_run {
-        return conclude(session, connected, &Standing { order, trouble: None, balance: None }, None);
+        return conclude(
+            session,
+            connected,
+            &Standing {
+                order,
+                trouble: None,
+                balance: None,
+            },
+            None,
+        );
     }
     let wish = Wish {
         intent: order.intent.clone(),
@@ -104,7 +128,11 @@ async fn go_on_with(session: &Session, connected: &Connected, request: &Request,
         guard: Guard::default(),
     };
     let progress = session.printer.spinner();
-    let standing = connected.desk.resume(order, &wish, &|event| tell(&progress, event)).await.map_err(unrecorded)?;
+    let standing = connected
+        .desk
+        .resume(order, &wish, &|event| tell(&progress, event))
+        .await
+        .map_err(unrecorded)?;
     finish(session, connected, request, standing, None, progress).await
 }
 
@@ -127,10 +155,16 @@ fn check_is_the_same(request: &Request, order: &Order) -> Result<()> {
     if differences.is_empty() {
         return Ok(());
     }
-    let message =
-        format!("the ref `{}` is another order's in the ledger: {}", intent.reference, differences.join(", "));
+    let message = format!(
+        "the ref `{}` is another order's in the ledger: {}",
+        intent.reference,
+        differences.join(", ")
+    );
     Err(Error::new(Kind::Refused, "conflict", message)
-        .hint(format!("nothing was sent; `oneclick ref show {}` shows that order", intent.reference))
+        .hint(format!(
+            "nothing was sent; `oneclick ref show {}` shows that order",
+            intent.reference
+        ))
         .hint("a different top-up needs a ref of its own: leave `--ref` out or choose another")
         .about(&intent.reference))
 }
@@ -139,7 +173,9 @@ fn check_is_the_same(request: &Request, order: &Order) -> Result<()> {
 async fn price(session: &Session, connected: &Connected, request: &Request) -> Result<Offer> {
     let desk = &connected.desk;
     let catalogue = async |refresh: bool| {
-        session.catalogue(&desk.client, Some(&desk.ledger), &desk.account, refresh).await
+        session
+            .catalogue(&desk.client, Some(&desk.ledger), &desk.account, refresh)
+            .await
     };
     let phone = &request.phone.phone;
     let find = |catalogue: &crate::domain::Catalogue| match &request.plan {
@@ -148,17 +184,27 @@ async fn price(session: &Session, connected: &Connected, request: &Request) -> R
     };
     let mut stored = catalogue(false).await?;
     let mut plan = find(&stored);
-    if !plan.as_ref().is_some_and(|plan| plan.enabled && plan.price.settle(request.amount).is_ok()) {
+    if !plan
+        .as_ref()
+        .is_some_and(|plan| plan.enabled && plan.price.settle(request.amount).is_ok())
+    {
         // It may have been added, switched on or repriced since.
         stored = catalogue(true).await?;
         plan = find(&stored);
     }
     let plan = plan.ok_or_else(|| unknown_plan(request, &stored.plans))?;
     if !plan.enabled {
-        return Err(Error::new(Kind::Refused, "plan_disabled", format!("`{}` can't be sold just now", plan.code))
-            .hint("`oneclick plans` shows what can be sold; nothing was sent"));
+        return Err(Error::new(
+            Kind::Refused,
+            "plan_disabled",
+            format!("`{}` can't be sold just now", plan.code),
+        )
+        .hint("`oneclick plans` shows what can be sold; nothing was sent"));
     }
-    let amount = plan.price.settle(request.amount).map_err(|error| price_error(&plan, &error))?;
+    let amount = plan
+        .price
+        .settle(request.amount)
+        .map_err(|error| price_error(&plan, &error))?;
     if !plan.operator.fits(phone) {
         session.printer.warn(&format!(
             "`{phone}` has the prefix of {}, and `{}` is a plan of {}",
@@ -168,13 +214,21 @@ async fn price(session: &Session, connected: &Connected, request: &Request) -> R
         ));
     }
     let intent = Intent {
-        reference: request.reference.clone().unwrap_or_else(|| made_ref(session.clock.now())),
+        reference: request
+            .reference
+            .clone()
+            .unwrap_or_else(|| made_ref(session.clock.now())),
         phone: phone.clone(),
         plan: plan.code.clone(),
         amount,
     };
     let cost = plan.cost_of(amount);
-    let wish = Wish { intent, operator: plan.operator, cost, guard: guard(session, request) };
+    let wish = Wish {
+        intent,
+        operator: plan.operator,
+        cost,
+        guard: guard(session, request),
+    };
     Ok(Offer { wish, balance: None })
 }
 
@@ -187,13 +241,25 @@ fn unknown_plan(request: &Request, plans: &[Plan]) -> Error {
     };
     let nearest = plans
         .iter()
-        .map(|plan| (strsim::damerau_levenshtein(&plan.code.as_str().to_uppercase(), &code.as_str().to_uppercase()), plan))
+        .map(|plan| {
+            (
+                strsim::damerau_levenshtein(
+                    &plan.code.as_str().to_uppercase(),
+                    &code.as_str().to_uppercase(),
+                ),
+                plan,
+            )
+        })
         .min_by_key(|(distance, _)| *distance)
         .filter(|(distance, _)| *distance <= 6)
         .map(|(_, plan)| format!("did you mean `{}`?", plan.code));
-    Error::new(Kind::Refused, "unknown_plan", format!("there is no plan `{code}`"))
-        .maybe_hint(nearest)
-        .hint("`oneclick plans --all` shows every plan; nothing was sent")
+    Error::new(
+        Kind::Refused,
+        "unknown_plan",
+        format!("there is no plan `{code}`"),
+    )
+    .maybe_hint(nearest)
+    .hint("`oneclick plans --all` shows every plan; nothing was sent")
 }
 
 fn price_error(plan: &Plan, error: &PriceError) -> Error {
@@ -229,7 +295,10 @@ fn guard(session: &Session, request: &Request) -> Guard {
     Guard {
         no_repeat_since: is_guarded.then(|| earlier(now, config.repeat_window.value.duration())),
         caps: Caps {
-            per_number_per_day: config.max_per_number_per_day.as_ref().map(|cap| cap.value.dinars()),
+            per_number_per_day: config
+                .max_per_number_per_day
+                .as_ref()
+                .map(|cap| cap.value.dinars()),
             per_day: config.max_per_day.as_ref().map(|cap| cap.value.dinars()),
         },
         day_start: crate::domain::start_of_day(now),
@@ -247,10 +316,19 @@ async fn check_before_sending(
     if let Some(cap) = &session.config.max_per_send
         && wish.intent.amount > cap.value
     {
-        return Err(over_cap("max_per_send", u64::from(cap.value.dinars()), 0, wish.intent.amount));
+        return Err(over_cap(
+            "max_per_send",
+            u64::from(cap.value.dinars()),
+            0,
+            wish.intent.amount,
+        ));
     }
     warn_of_repeats(session, connected, request, wish)?;
-    match desk.ledger.check(&desk.account, &wish.intent, &wish.guard).map_err(ledger_error)? {
+    match desk
+        .ledger
+        .check(&desk.account, &wish.intent, &wish.guard)
+        .map_err(ledger_error)?
+    {
         Some(Begun::Repeat(order)) => consent(session, &order, wish, request.dry_run)?,
         Some(Begun::OverCap(passed)) => return Err(cap_error(passed, wish.intent.amount)),
         _ => {}
@@ -265,12 +343,16 @@ async fn check_before_sending(
             balance.grouped(),
             cost.grouped()
         );
-        return Err(Error::new(Kind::Limit, "balance_too_low", message).hint("put money on the account, then try again"));
+        return Err(Error::new(Kind::Limit, "balance_too_low", message)
+            .hint("put money on the account, then try again"));
     }
     if let Some(low) = &session.config.low_balance
         && balance < low.value
     {
-        session.printer.warn(&format!("the balance is below {} DZD (`low_balance`)", low.value.grouped()));
+        session.printer.warn(&format!(
+            "the balance is below {} DZD (`low_balance`)",
+            low.value.grouped()
+        ));
     }
     Ok(())
 }
@@ -280,9 +362,17 @@ fn warn_of_repeats(session: &Session, connected: &Connected, request: &Request, 
         return Ok(());
     }
     let since = earlier(session.clock.now(), session.config.repeat_window.value.duration());
-    let guard = Guard { no_repeat_since: Some(since), caps: Caps::default(), ..wish.guard.clone() };
+    let guard = Guard {
+        no_repeat_since: Some(since),
+        caps: Caps::default(),
+        ..wish.guard.clone()
+    };
     let desk = &connected.desk;
-    if let Some(Begun::Repeat(order)) = desk.ledger.check(&desk.account, &wish.intent, &guard).map_err(ledger_error)? {
+    if let Some(Begun::Repeat(order)) = desk
+        .ledger
+        .check(&desk.account, &wish.intent, &guard)
+        .map_err(ledger_error)?
+    {
         session.printer.warn(&format!("a repeat: {}", told(&order)));
     }
     Ok(())
@@ -292,12 +382,18 @@ fn warn_of_repeats(session: &Session, connected: &Connected, request: &Request, 
 fn consent(session: &Session, order: &Order, wish: &mut Wish, is_dry_run: bool) -> Result<()> {
     let told = told(order);
     if is_dry_run {
-        session.printer.warn(&format!("a repeat: {told}; sending it needs `--again`"));
+        session
+            .printer
+            .warn(&format!("a repeat: {told}; sending it needs `--again`"));
         return Ok(());
     }
     if session.printer.is_interactive() {
         session.printer.warn(&format!("a repeat: {told}"));
-        if session.printer.ask("send it a second time?").map_err(unprintable)? {
+        if session
+            .printer
+            .ask("send it a second time?")
+            .map_err(unprintable)?
+        {
             wish.guard.no_repeat_since = None;
             return Ok(());
         }
@@ -320,9 +416,14 @@ fn told(order: &Order) -> String {
 
 fn repeat_error(order: &Order) -> Error {
     let reference = &order.intent.reference;
-    let error = Error::usage("repeat", format!("this looks like a repeat: {}; nothing was sent", told(order)));
+    let error = Error::usage(
+        "repeat",
+        format!("this looks like a repeat: {}; nothing was sent", told(order)),
+    );
     let error = if order.state.is_open() {
-        error.hint(format!("see first what became of it: `oneclick ref check {reference}`"))
+        error.hint(format!(
+            "see first what became of it: `oneclick ref check {reference}`"
+        ))
     } else {
         error
     };
@@ -334,7 +435,11 @@ fn cap_error(passed: CapPassed, amount: Amount) -> Error {
 }
 
 fn over_cap(cap: &'static str, limit: u64, used: u64, amount: Amount) -> Error {
-    let so_far = if used == 0 { String::new() } else { format!(", and {used} DZD have been sent today") };
+    let so_far = if used == 0 {
+        String::new()
+    } else {
+        format!(", and {used} DZD have been sent today")
+    };
     let message = format!("{amount} DZD would pass `{cap}` of {limit} DZD{so_far}; nothing was sent");
     Error::new(Kind::Limit, cap, message).hint("`oneclick config show` says where the cap is set")
 }
@@ -356,17 +461,25 @@ async fn top_up(
         Ok(standing) => Ok(standing),
         Err(Refusal::Exists(order)) => {
             // Another process wrote the same ref a moment ago: that one sends it, this one follows.
-            session.printer.note("another process sends this order just now; it is followed");
+            session
+                .printer
+                .note("another process sends this order just now; it is followed");
             if order.intent != wish.intent {
-                return Err(Error::new(Kind::Refused, "conflict", format!("the ref is another order's: {}", told(&order)))
-                    .hint("a different top-up needs a ref of its own; nothing was sent")
-                    .about(&order.intent.reference));
+                return Err(Error::new(
+                    Kind::Refused,
+                    "conflict",
+                    format!("the ref is another order's: {}", told(&order)),
+                )
+                .hint("a different top-up needs a ref of its own; nothing was sent")
+                .about(&order.intent.reference));
             }
             desk.resume(*order, wish, &tell).await.map_err(unrecorded)
         }
         Err(Refusal::Repeat(order)) => Err(repeat_error(&order)),
         Err(Refusal::OverCap(passed)) => Err(cap_error(passed, wish.intent.amount)),
-        Err(Refusal::Interrupted(signal)) => Err(super::outcome::interrupted(signal, "stopped; nothing was sent")),
+        Err(Refusal::Interrupted(signal)) => {
+            Err(super::outcome::interrupted(signal, "stopped; nothing was sent"))
+        }
     }
 }
 
@@ -382,25 +495,54 @@ async fn finish(
         standing
     } else {
         let told_at_once = standing.balance;
-        let ended = connected.desk.wait(standing, &|event| tell(&progress, event)).await.map_err(unrecorded)?;
-        Standing { balance: ended.balance.or(told_at_once), ..ended }
+        let ended = connected
+            .desk
+            .wait(standing, &|event| tell(&progress, event))
+            .await
+            .map_err(unrecorded)?;
+        Standing {
+            balance: ended.balance.or(told_at_once),
+            ..ended
+        }
     };
     progress.finish();
     conclude(session, connected, &standing, before)
 }
 
 /// Shows the order where it stands; an error where that is not its good end.
-fn conclude(session: &Session, connected: &Connected, standing: &Standing, before: Option<Money>) -> Result<ExitCode> {
+fn conclude(
+    session: &Session,
+    connected: &Connected,
+    standing: &Standing,
+    before: Option<Money>,
+) -> Result<ExitCode> {
     let order = &standing.order;
     let account = &connected.desk.account;
     let paid = matches!(order.state, State::Accepted | State::Fulfilled | State::InReview);
-    let expected = before.zip(order.cost).map(|(before, cost)| if paid { before - cost } else { before });
+    let expected = before
+        .zip(order.cost)
+        .map(|(before, cost)| if paid { before - cost } else { before });
     let balance = standing.balance.or(expected);
     let text = |money: Money| Cell::money(money);
     let record = order_record(order)
-        .with("account", "Account", Cell::foreign(account.username.clone()), json!(account.username))
-        .with("environment", "Environment", Cell::text(account.environment.word()), json!(account.environment.word()))
-        .with("balance", "Balance", Cell::maybe(balance, text), json!(balance.map(|money| money.to_string())));
+        .with(
+            "account",
+            "Account",
+            Cell::foreign(account.username.clone()),
+            json!(account.username),
+        )
+        .with(
+            "environment",
+            "Environment",
+            Cell::text(account.environment.word()),
+            json!(account.environment.word()),
+        )
+        .with(
+            "balance",
+            "Balance",
+            Cell::maybe(balance, text),
+            json!(balance.map(|money| money.to_string())),
+        );
     session.printer.record(record).map_err(unprintable)?;
     match verdict(standing) {
         None => Ok(ExitCode::Success),
@@ -424,14 +566,26 @@ fn show_plan(session: &Session, connected: &Connected, request: &Request, offer:
     let record = Record::new(json)
         .field("state", "State", Cell::state(State::Planned))
         .field("ref", "Ref", Cell::maybe(reference, Cell::foreign))
-        .field("phone", "Phone", Cell::text(intent.phone.as_str()).tone(Tone::Strong))
-        .field("plan", "Plan", Cell::foreign(format!("{} ({})", intent.plan, wish.operator)))
+        .field(
+            "phone",
+            "Phone",
+            Cell::text(intent.phone.as_str()).tone(Tone::Strong),
+        )
+        .field(
+            "plan",
+            "Plan",
+            Cell::foreign(format!("{} ({})", intent.plan, wish.operator)),
+        )
         .field("amount", "Amount", Cell::amount(intent.amount))
         .field("cost", "Cost", Cell::maybe(wish.cost, Cell::money))
         .field("balance", "Balance", Cell::maybe(offer.balance, Cell::money))
         .field("balance_after", "Balance after", Cell::maybe(after, Cell::money))
         .field("account", "Account", Cell::foreign(account.username.clone()))
-        .field("environment", "Environment", Cell::text(account.environment.word()));
+        .field(
+            "environment",
+            "Environment",
+            Cell::text(account.environment.word()),
+        );
     session.printer.record(record).map_err(unprintable)?;
     session.printer.note("nothing was sent (`--dry-run`)");
     Ok(ExitCode::Success)
@@ -451,10 +605,19 @@ pub(super) fn tell(progress: &Progress, event: &Event<'_>) {
             ));
         }
         Event::Moved(order) => {
-            let word = order.provider_status.as_ref().map(|status| format!(" ({})", status.word())).unwrap_or_default();
+            let word = order
+                .provider_status
+                .as_ref()
+                .map(|status| format!(" ({})", status.word()))
+                .unwrap_or_default();
             progress.say(&format!("{}{word}, ref {}", order.state, order.intent.reference));
         }
-        Event::Asking(order) => progress.say(&format!("no sure answer; asking about ref {}", order.intent.reference)),
-        Event::Waiting { why, length } => progress.say(&format!("waiting {}s: {why}", length.as_secs().max(1))),
+        Event::Asking(order) => progress.say(&format!(
+            "no sure answer; asking about ref {}",
+            order.intent.reference
+        )),
+        Event::Waiting { why, length } => {
+            progress.say(&format!("waiting {}s: {why}", length.as_secs().max(1)))
+        }
     }
 }

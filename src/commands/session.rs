@@ -19,7 +19,6 @@ use crate::stop::{self, Signal, Stop, Stopper};
 use crate::topup::Pace;
 
 /// One run of the tool.
-#[derive(Debug)]
 pub struct Session {
     /// The configuration.
     pub config: Config,
@@ -45,7 +44,15 @@ impl Session {
         watch_the_wire(globals.verbosity);
         let (stopper, stop) = stop::channel();
         let simulates = globals.overrides.simulate;
-        Ok(Self { config, env, printer, clock: Clock::system(), stop, simulates, stopper })
+        Ok(Self {
+            config,
+            env,
+            printer,
+            clock: Clock::system(),
+            stop,
+            simulates,
+            stopper,
+        })
     }
 
     /// Runs a command to its end. A first Ctrl-C asks it to stop, and what is in flight is awaited and stored; a
@@ -105,8 +112,12 @@ async fn asked_to_stop() -> Result<Signal> {
     let again = Arc::new(AtomicBool::new(false));
     for (number, code) in [(SIGINT, ExitCode::Interrupted), (SIGTERM, ExitCode::Terminated)] {
         // The order matters: the check comes before the flag is set, so the first signal only sets it.
-        signal_hook::flag::register_conditional_shutdown(number, i32::from(code.number()), Arc::clone(&again))
-            .map_err(failed)?;
+        signal_hook::flag::register_conditional_shutdown(
+            number,
+            i32::from(code.number()),
+            Arc::clone(&again),
+        )
+        .map_err(failed)?;
         signal_hook::flag::register(number, Arc::clone(&again)).map_err(failed)?;
     }
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
@@ -131,15 +142,30 @@ fn printer(output: OutputFormat, color: ColorChoice, globals: &Globals) -> Print
         ColorChoice::Always => Colour::Always,
         ColorChoice::Never => Colour::Never,
     };
-    Printer::new(PrinterOptions { format, colour, quiet: globals.quiet, verbosity: globals.verbosity })
+    Printer::new(PrinterOptions {
+        format,
+        colour,
+        quiet: globals.quiet,
+        verbosity: globals.verbosity,
+    })
 }
 
 /// A printer for when the configuration can't be read: what flags and variables say, or else the defaults.
 pub fn fallback_printer(globals: &Globals) -> Printer {
     let said = |name: &str| std::env::var(name).ok();
-    let output = globals.overrides.output.or_else(|| said("ONECLICKDZ_OUTPUT")?.parse().ok());
-    let color = globals.overrides.color.or_else(|| said("ONECLICKDZ_COLOR")?.parse().ok());
-    printer(output.unwrap_or(OutputFormat::Table), color.unwrap_or(ColorChoice::Auto), globals)
+    let output = globals
+        .overrides
+        .output
+        .or_else(|| said("ONECLICKDZ_OUTPUT")?.parse().ok());
+    let color = globals
+        .overrides
+        .color
+        .or_else(|| said("ONECLICKDZ_COLOR")?.parse().ok());
+    printer(
+        output.unwrap_or(OutputFormat::Table),
+        color.unwrap_or(ColorChoice::Auto),
+        globals,
+    )
 }
 
 /// `-vv` shows the wire on stderr: requests, answers, allowed headers; never the key.
@@ -162,19 +188,34 @@ pub(super) const FRESH: Duration = Duration::from_secs(24 * 3600);
 
 /// The ledger of the configuration, if there is one already: for the shell's completion, without the network.
 fn existing_ledger() -> Option<Ledger> {
-    let config = Config::load(&crate::config::Overrides::default(), &Env::process(), &Places::process()).ok()?;
+    let config = Config::load(
+        &crate::config::Overrides::default(),
+        &Env::process(),
+        &Places::process(),
+    )
+    .ok()?;
     let path = &config.ledger.value;
     path.exists().then(|| Ledger::open(path).ok()).flatten()
 }
 
 /// Refs of the ledger that begin with `prefix`, newest first.
 pub fn known_refs(prefix: &str) -> Vec<(Ref, State)> {
-    existing_ledger().and_then(|ledger| ledger.refs_like(prefix, 50).ok()).unwrap_or_default()
+    existing_ledger()
+        .and_then(|ledger| ledger.refs_like(prefix, 50).ok())
+        .unwrap_or_default()
 }
 
 /// The plans of all catalogues that are stored.
 pub fn known_catalogue() -> Catalogue {
-    let stored = existing_ledger().and_then(|ledger| ledger.catalogues().ok()).unwrap_or_default();
+    let stored = existing_ledger()
+        .and_then(|ledger| ledger.catalogues().ok())
+        .unwrap_or_default();
     let read = |text: String| read_catalogue(&serde_json::from_str(&text).ok()?);
-    Catalogue { plans: stored.into_iter().filter_map(read).flat_map(|catalogue| catalogue.plans).collect() }
+    Catalogue {
+        plans: stored
+            .into_iter()
+            .filter_map(read)
+            .flat_map(|catalogue| catalogue.plans)
+            .collect(),
+    }
 }

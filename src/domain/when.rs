@@ -27,7 +27,9 @@ pub enum When {
 
 /// A text that is no moment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no moment; write a day as `2026-11-24`, an exact time as `2026-11-24T08:00:00+01:00`, `today`, `yesterday`, or how long ago, as in `12h` or `7d`")]
+#[error(
+    "`{0}` is no moment; write a day as `2026-11-24`, an exact time as `2026-11-24T08:00:00+01:00`, `today`, `yesterday`, or how long ago, as in `12h` or `7d`"
+)]
 pub struct WhenError(pub String);
 
 impl When {
@@ -35,7 +37,9 @@ impl When {
     pub fn moment(self, now: Timestamp) -> Timestamp {
         match self {
             Self::At(moment) => moment,
-            Self::Day(day) => day.to_zoned(algiers()).map_or(Timestamp::MIN, |zoned| zoned.timestamp()),
+            Self::Day(day) => day
+                .to_zoned_datetime(algiers())
+                .map_or(Timestamp::MIN, |zoned| zoned.timestamp()),
             Self::DaysBack(days) => start_of_day(back(now, DAY * u32::from(days))),
             Self::Ago(span) => back(now, span.duration()),
         }
@@ -62,12 +66,18 @@ fn algiers() -> TimeZone {
 
 /// When the day of a moment began in Algiers.
 pub fn start_of_day(moment: Timestamp) -> Timestamp {
-    moment.to_zoned(algiers()).start_of_day().map_or(moment, |zoned| zoned.timestamp())
+    moment
+        .to_zoned_datetime(algiers())
+        .start_of_day()
+        .map_or(moment, |zoned| zoned.timestamp())
 }
 
 /// A moment as people in Algiers read it: `2026-11-24 21:05`.
 pub fn in_algiers(moment: Timestamp) -> String {
-    moment.to_zoned(algiers()).strftime("%Y-%m-%d %H:%M").to_string()
+    moment
+        .to_zoned_datetime(algiers())
+        .strftime("%Y-%m-%d %H:%M")
+        .to_string()
 }
 
 impl FromStr for When {
@@ -87,7 +97,12 @@ impl FromStr for When {
             return Ok(Self::At(moment));
         }
         let is_date = trimmed.len() == 10;
-        trimmed.parse().ok().filter(|_| is_date).map(Self::Day).ok_or_else(|| WhenError(text.to_owned()))
+        trimmed
+            .parse()
+            .ok()
+            .filter(|_| is_date)
+            .map(Self::Day)
+            .ok_or_else(|| WhenError(text.to_owned()))
     }
 }
 
@@ -107,7 +122,11 @@ mod tests {
             ("today", "2026-11-23T23:00:00Z", "2026-11-24T23:00:00Z"),
             ("yesterday", "2026-11-22T23:00:00Z", "2026-11-23T23:00:00Z"),
             ("2026-11-01", "2026-10-31T23:00:00Z", "2026-11-01T23:00:00Z"),
-            ("2026-11-01T08:00:00+01:00", "2026-11-01T07:00:00Z", "2026-11-01T07:00:00Z"),
+            (
+                "2026-11-01T08:00:00+01:00",
+                "2026-11-01T07:00:00Z",
+                "2026-11-01T07:00:00Z",
+            ),
             ("12h", "2026-11-23T11:30:00Z", "2026-11-23T11:30:00Z"),
         ] {
             let when: When = text.parse().unwrap_or_else(|error| panic!("{error}"));

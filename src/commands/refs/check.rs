@@ -56,7 +56,11 @@ async fn check_all(
     for order in orders {
         // Once the key is refused or somebody asks to stop, the rest is shown as it stands.
         if stopped.is_some() {
-            standings.push(Standing { order, trouble: stopped.clone(), balance: None });
+            standings.push(Standing {
+                order,
+                trouble: stopped.clone(),
+                balance: None,
+            });
             continue;
         }
         let tell = |event: &crate::topup::Event<'_>| tell(progress, event);
@@ -67,7 +71,10 @@ async fn check_all(
             if matches!(standing.trouble, Some(Trouble::Unresolved(_))) && standing.order.state.is_open() {
                 standing.trouble = None;
             }
-            standing = desk.wait_until_final(standing, left, &tell).await.map_err(unrecorded)?;
+            standing = desk
+                .wait_until_final(standing, left, &tell)
+                .await
+                .map_err(unrecorded)?;
         }
         stopped = match &standing.trouble {
             Some(Trouble::Auth(auth)) => Some(Trouble::Auth(auth.clone())),
@@ -88,13 +95,21 @@ async fn conclude(session: &Session, connected: &Connected, standings: &[Standin
         Signal::Terminate => ExitCode::Terminated,
     });
     let worst = ExitCode::worst(asked.into_iter().chain([worst]));
-    let Some(gravest) = bad.into_iter().max_by_key(|error| ExitCode::worst([error.exit_code(), worst]) == error.exit_code())
+    let Some(gravest) = bad
+        .into_iter()
+        .max_by_key(|error| ExitCode::worst([error.exit_code(), worst]) == error.exit_code())
     else {
         return Ok(worst);
     };
-    let count = standings.iter().filter(|standing| verdict(standing).is_some()).count();
+    let count = standings
+        .iter()
+        .filter(|standing| verdict(standing).is_some())
+        .count();
     if count > 1 {
-        session.printer.note(&format!("{count} of {} orders are not at a good end; the gravest:", standings.len()));
+        session.printer.note(&format!(
+            "{count} of {} orders are not at a good end; the gravest:",
+            standings.len()
+        ));
     }
     Err(connected.heed(gravest).await)
 }
@@ -115,11 +130,17 @@ async fn find_all(session: &Session, connected: &Connected, refs: &[Ref]) -> Res
 async fn ask_for_foreign(session: &Session, connected: &Connected, reference: &Ref) -> Result<Order> {
     let desk = &connected.desk;
     for spelling in [reference.to_string(), reference.prefixed(&desk.account.username)] {
-        match ask(&desk.pace, &session.stop, async || desk.client.check_ref(&spelling).await).await {
+        match ask(&desk.pace, &session.stop, async || {
+            desk.client.check_ref(&spelling).await
+        })
+        .await
+        {
             Ok(exchange) => {
                 let seen = read_data(&exchange).ok().and_then(read_seen);
                 if let Some(order) = seen.and_then(|seen| order_of(session, connected, reference, seen)) {
-                    session.printer.warn(&format!("`{reference}` is not in this ledger; shown as the provider has it"));
+                    session.printer.warn(&format!(
+                        "`{reference}` is not in this ledger; shown as the provider has it"
+                    ));
                     return Ok(order);
                 }
             }
@@ -127,11 +148,17 @@ async fn ask_for_foreign(session: &Session, connected: &Connected, reference: &R
             Err(asked) => return Err(asked_error(asked, &format!("ask about `{reference}`"))),
         }
     }
-    let error = Error::usage("ref_not_found", format!("neither the ledger nor the provider knows `{reference}`"))
-        .hint("`oneclick ref list` shows the orders of this account")
-        .about(reference);
+    let error = Error::usage(
+        "ref_not_found",
+        format!("neither the ledger nor the provider knows `{reference}`"),
+    )
+    .hint("`oneclick ref list` shows the orders of this account")
+    .about(reference);
     Err(match desk.ledger.find_anywhere(reference)?.first() {
-        Some(other) => error.hint(format!("an order of {} has this ref; choose that account with `--profile`", other.account)),
+        Some(other) => error.hint(format!(
+            "an order of {} has this ref; choose that account with `--profile`",
+            other.account
+        )),
         None => error,
     })
 }

@@ -52,7 +52,9 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
         && orders.len() > usize::try_from(limit).unwrap_or(usize::MAX)
     {
         orders.remove(0);
-        session.printer.note(&format!("the newest {limit} orders; `--limit 0` shows all"));
+        session
+            .printer
+            .note(&format!("the newest {limit} orders; `--limit 0` shows all"));
     }
     session.printer.list(orders_table(&orders)).map_err(unprintable)?;
     Ok(ExitCode::Success)

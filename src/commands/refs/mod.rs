@@ -53,9 +53,15 @@ fn find(ledger: &Ledger, account: &Account, reference: &Ref) -> Result<Order> {
     if let Some(order) = ledger.find(account, reference)? {
         return Ok(order);
     }
-    let error = Error::usage("ref_not_found", format!("there is no order `{reference}` in the ledger"));
+    let error = Error::usage(
+        "ref_not_found",
+        format!("there is no order `{reference}` in the ledger"),
+    );
     Err(match ledger.find_anywhere(reference)?.first() {
-        Some(other) => error.hint(format!("it is an order of {}; choose that account with `--profile`", other.account)),
+        Some(other) => error.hint(format!(
+            "it is an order of {}; choose that account with `--profile`",
+            other.account
+        )),
         None => error.hint("`oneclick ref list` shows the orders of this account"),
     }
     .about(reference))

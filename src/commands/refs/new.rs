@@ -28,7 +28,9 @@ pub fn run(session: &Session, request: &Request) -> Result<ExitCode> {
     let refs: Vec<&str> = made.iter().map(Ref::as_str).collect();
     let printed = match session.printer.format() {
         Format::Json => session.printer.json(&json!(refs)),
-        Format::Jsonl => refs.iter().try_for_each(|text| session.printer.json(&Value::from(*text))),
+        Format::Jsonl => refs
+            .iter()
+            .try_for_each(|text| session.printer.json(&Value::from(*text))),
         Format::Table | Format::Csv => session.printer.raw(format!("{}\n", refs.join("\n")).as_bytes()),
     };
     printed.map_err(unprintable)?;

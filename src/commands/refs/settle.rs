@@ -27,29 +27,46 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
     let reason = request.because.trim();
     if reason.is_empty() || reason.chars().count() > REASON_CHARACTERS_MAX {
         let message = format!("`--because` needs a reason of 1 to {REASON_CHARACTERS_MAX} characters");
-        return Err(Error::usage("reason", message).hint("say who told you, for example `--because \"support, ticket 4711\"`"));
+        return Err(Error::usage("reason", message)
+            .hint("say who told you, for example `--because \"support, ticket 4711\"`"));
     }
     let ledger = session.ledger()?;
     let account = account(session, &ledger).await?;
     let order = find(&ledger, &account, &request.reference)?;
     if ledger.is_being_sent(&order) {
-        return Err(refused(&order, "another process is sending this order just now".to_owned())
-            .hint(format!("wait for it with `oneclick ref wait {}`", request.reference)));
+        return Err(refused(
+            &order,
+            "another process is sending this order just now".to_owned(),
+        )
+        .hint(format!(
+            "wait for it with `oneclick ref wait {}`",
+            request.reference
+        )));
     }
     if !order.state.may_be_settled() {
-        let message = format!("the order is `{}` already; only open orders are settled by hand", order.state);
+        let message = format!(
+            "the order is `{}` already; only open orders are settled by hand",
+            order.state
+        );
         return Err(refused(&order, message));
     }
     let change = Change {
         note: Some(reason.to_owned()),
         message: order.message.clone(),
         settled_by: Some(SettledBy::Operator),
-        ..Change::to(request.settled_as.state(), session.clock.now(), format!("settled by hand: {reason}"))
+        ..Change::to(
+            request.settled_as.state(),
+            session.clock.now(),
+            format!("settled by hand: {reason}"),
+        )
     };
     let settled = ledger.change(&order, change).await.map_err(|error| match error {
         LedgerError::Stale(_) => Error::from(error).hint("somebody else has just changed it"),
         other => other.into(),
     })?;
-    session.printer.record(order_record(&settled)).map_err(unprintable)?;
+    session
+        .printer
+        .record(order_record(&settled))
+        .map_err(unprintable)?;
     Ok(ExitCode::Success)
 }

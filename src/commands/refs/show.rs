@@ -77,8 +77,12 @@ fn whole(order: &Order, moves: &[Move], attempts: &[Attempt]) -> Value {
 }
 
 fn moves_table(moves: &[Move]) -> Table {
-    let columns =
-        vec![Column::left("at", "When"), Column::left("from", "From"), Column::left("to", "To"), Column::left("why", "Why")];
+    let columns = vec![
+        Column::left("at", "When"),
+        Column::left("from", "From"),
+        Column::left("to", "To"),
+        Column::left("why", "Why"),
+    ];
     let mut table = Table::new(columns, "it has not moved");
     for step in moves {
         let cells = vec![

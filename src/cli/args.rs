@@ -1,0 +1,376 @@
+//! Commands and flags, with the help that operators read.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap_complete::engine::ArgValueCompleter;
+
+use super::complete::{complete_plans, complete_profiles, complete_refs};
+use super::help;
+use crate::config::{ColorChoice, OutputFormat};
+use crate::domain::{
+    Amount, Environment, Money, Operator, Phone, PhoneReading, PlanCode, Ref, RefPrefix, SettledAs, Span,
+    State, When,
+};
+
+/// Prepaid mobile credit in Algeria through the OneClickDz Flexy API, each top-up at most once
+#[derive(Debug, Parser)]
+#[command(name = "oneclick", version, max_term_width = 100, after_help = help::EXAMPLES, after_long_help = help::LONG)]
+#[command(
+    arg_required_else_help = true,
+    subcommand_required = true,
+    propagate_version = false
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub(super) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct GlobalArgs {
+    /// The profile of the configuration to use
+    #[arg(long, global = true, value_name = "NAME", add = ArgValueCompleter::new(complete_profiles))]
+    pub profile: Option<String>,
+    /// The configuration file
+    #[arg(long, global = true, value_name = "PATH")]
+    pub config: Option<PathBuf>,
+    /// How results are written to stdout: table, json, jsonl or csv
+    #[arg(short, long, global = true, value_name = "FORMAT", value_parser = choice::<OutputFormat>(&["table", "json", "jsonl", "csv"]))]
+    pub output: Option<OutputFormat>,
+    /// Whether to use colours: auto, always or never
+    #[arg(long, global = true, value_name = "WHEN", value_parser = choice::<ColorChoice>(&["auto", "always", "never"]))]
+    pub color: Option<ColorChoice>,
+    /// Says only results, warnings and errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Says more; twice shows every request and answer, without the key
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Runs against a simulator inside this process, with a ledger of its own: no key, no network, no money
+    #[arg(long, global = true)]
+    pub simulate: bool,
+}
+
+/// One of a few words, completed by the shell and turned into its type.
+fn choice<T>(words: &'static [&'static str]) -> impl clap::builder::TypedValueParser<Value = T>
+where
+    T: std::str::FromStr + Clone + Send + Sync + 'static,
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    use clap::builder::TypedValueParser as _;
+    clap::builder::PossibleValuesParser::new(words).try_map(|word| word.parse::<T>())
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Show the balance, the account and its environment
+    #[command(after_help = help::BALANCE)]
+    Balance(BalanceArgs),
+    /// Show what can be sold: code, name, operator, cost, amounts
+    Plans(PlansArgs),
+    /// Send one top-up, and wait for its end
+    #[command(after_help = help::SEND)]
+    Send(SendArgs),
+    /// Work with refs: make them, ask what became of them, settle them
+    #[command(subcommand)]
+    Ref(RefCommand),
+    /// Make, show and check the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Serve the simulator on loopback until stopped, for scripts and other clients
+    #[command(after_long_help = help::simulate())]
+    Simulate(Box<SimulateArgs>),
+    /// Print the completion script of a shell
+    #[command(after_help = help::COMPLETIONS)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page, of oneclick or of one of its commands
+    Man {
+        /// The command, for example `send` or `ref check`
+        command: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BalanceArgs {
+    /// Exit with 9 when the balance is below this many dinars, for cron and monitoring
+    #[arg(long, value_name = "DZD")]
+    pub min: Option<Money>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlansArgs {
+    /// Only plans of this operator
+    #[arg(long, value_name = "NAME", value_parser = operator)]
+    pub operator: Option<Operator>,
+    /// Also plans that can't be sold just now
+    #[arg(long)]
+    pub all: bool,
+    /// Ask the provider, even if the stored catalogue is less than a day old
+    #[arg(long)]
+    pub refresh: bool,
+}
+
+fn operator(name: &str) -> Result<Operator, std::convert::Infallible> {
+    Ok(Operator::named(name))
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SendArgs {
+    /// The plan's code, as `oneclick plans` shows it, or `auto` for the prepaid plan of the number's prefix
+    #[arg(long, value_name = "CODE", add = ArgValueCompleter::new(complete_plans))]
+    pub plan: PlanArg,
+    /// The phone number, as people write it
+    #[arg(long, value_name = "NUMBER", value_parser = phone, allow_hyphen_values = true)]
+    pub phone: PhoneReading,
+    /// The face value in whole dinars; plans with a fixed price need none
+    #[arg(long, value_name = "DZD", allow_hyphen_values = true)]
+    pub amount: Option<Amount>,
+    /// Your own reference: with it, the same command again never makes a second top-up
+    #[arg(long = "ref", value_name = "REF", allow_hyphen_values = true)]
+    pub reference: Option<Ref>,
+    /// Return as soon as the provider has accepted it (exit code 8), without waiting for its end
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Show what would be sent and what it costs; send nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Send even though the same phone, plan and amount went out not long ago
+    #[arg(long)]
+    pub again: bool,
+}
+
+fn phone(text: &str) -> Result<PhoneReading, crate::domain::PhoneError> {
+    Phone::read(text)
+}
+
+/// `auto`, or a code.
+#[derive(Debug, Clone)]
+pub(super) enum PlanArg {
+    Auto,
+    Code(PlanCode),
+}
+
+impl std::str::FromStr for PlanArg {
+    type Err = crate::domain::PlanCodeError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "auto" {
+            Ok(Self::Auto)
+        } else {
+            text.parse().map(Self::Code)
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RefCommand {
+    /// Make references to be used with `send --ref`
+    New {
+        /// What they begin with: letters, digits and `-`
+        #[arg(long, default_value = "oc")]
+        prefix: RefPrefix,
+        /// How many
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        count: u32,
+    },
+    /// Ask the provider about orders and bring the ledger up to date; never sends
+    #[command(after_help = help::CHECK)]
+    Check {
+        /// Which orders; every open one where none is named
+        #[arg(value_name = "REF", add = ArgValueCompleter::new(complete_refs))]
+        refs: Vec<Ref>,
+    },
+    /// Wait until orders are final; never sends
+    Wait {
+        /// Which orders
+        #[arg(value_name = "REF", required = true, add = ArgValueCompleter::new(complete_refs))]
+        refs: Vec<Ref>,
+        /// How long to wait at most, as in `90s` or `10m`; `poll_timeout` where it is left out
+        #[arg(long, value_name = "TIME")]
+        timeout: Option<Span>,
+    },
+    /// List the orders of the ledger, newest last
+    List(ListArgs),
+    /// Show one order with every attempt, request and answer
+    Show {
+        /// Which order
+        #[arg(value_name = "REF", add = ArgValueCompleter::new(complete_refs))]
+        reference: Ref,
+    },
+    /// Settle an open order by hand, when somebody knows what became of it
+    Settle {
+        /// Which order
+        #[arg(value_name = "REF", add = ArgValueCompleter::new(complete_refs))]
+        reference: Ref,
+        /// What became of it
+        #[arg(long = "as", value_name = "END")]
+        settled_as: SettledAsArg,
+        /// Who says so, and why: kept with the order
+        #[arg(long, value_name = "TEXT")]
+        because: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum SettledAsArg {
+    /// It was delivered
+    Fulfilled,
+    /// It was not delivered, and the money came back
+    Refunded,
+    /// It is given up
+    WrittenOff,
+}
+
+impl From<SettledAsArg> for SettledAs {
+    fn from(typed: SettledAsArg) -> Self {
+        match typed {
+            SettledAsArg::Fulfilled => Self::Fulfilled,
+            SettledAsArg::Refunded => Self::Refunded,
+            SettledAsArg::WrittenOff => Self::WrittenOff,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    /// Only orders in this state; may be given several times
+    #[arg(long, value_name = "STATE", value_parser = choice::<State>(&STATE_WORDS))]
+    pub state: Vec<State>,
+    /// Only orders to this number
+    #[arg(long, value_name = "NUMBER")]
+    pub phone: Option<Phone>,
+    /// Only orders of this batch
+    #[arg(long, value_name = "LABEL")]
+    pub batch: Option<String>,
+    /// Only orders from then on: a day, an exact time, `today`, `yesterday`, or how long ago, as in `7d`
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<When>,
+    /// Only orders up to then; a day counts whole
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<When>,
+    /// Only open orders: those that the provider may still have to say something about
+    #[arg(long)]
+    pub open: bool,
+    /// At most so many, the newest; 0 for all
+    #[arg(long, default_value_t = 50, value_name = "COUNT")]
+    pub limit: u32,
+}
+
+/// The words of `State`, for clap; a test holds the two together.
+pub(super) const STATE_WORDS: [&str; 11] = [
+    "planned",
+    "sending",
+    "accepted",
+    "fulfilled",
+    "refunded",
+    "in_review",
+    "rejected",
+    "conflict",
+    "unknown",
+    "cancelled",
+    "written_off",
+];
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Make the configuration file; asks for the key and checks that it works
+    #[command(after_help = help::CONFIG_INIT)]
+    Init {
+        /// A command that prints the key, for example of a password manager
+        #[arg(long, value_name = "COMMAND", conflicts_with = "key_file")]
+        key_command: Option<String>,
+        /// A file that holds the key and nothing else
+        #[arg(long, value_name = "PATH")]
+        key_file: Option<String>,
+        /// Write over a file that is there
+        #[arg(long)]
+        force: bool,
+        /// Do not ask the provider whether the key works
+        #[arg(long)]
+        no_check: bool,
+    },
+    /// Show every setting with its value and where it comes from; of the key, the last 4 characters
+    Show,
+    /// Print where the configuration file is
+    Path,
+    /// Check the configuration, and ask the provider whose key it is
+    Check,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SimulateArgs {
+    /// Address and port to listen on; port 0 takes any free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
+    pub listen: SocketAddr,
+    /// Decides every draw: the same seed and calls give the same run
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// What goes wrong, as `NAME[:ENDPOINT][=RATE|@N]`; may be given several times (see below)
+    #[arg(long = "fault", value_name = "FAULT")]
+    pub faults: Vec<crate::simulator::Fault>,
+    /// Which reading of the API holds, as `NAME=VALUE`; may be given several times (see below)
+    #[arg(long = "switch", value_name = "SWITCH")]
+    pub switches: Vec<String>,
+    /// The balance at the start, in dinars
+    #[arg(long, value_name = "DZD", default_value = "50000")]
+    pub balance: Money,
+    /// How many times faster than the clock its time goes; 0 stands still
+    #[arg(long, default_value_t = 1)]
+    pub speed: u32,
+    /// Calls a minute; by environment (60 or 120) where it is left out, 0 for no limit
+    #[arg(long)]
+    pub rate: Option<u32>,
+    /// How long each answer is held back, as in `50ms`
+    #[arg(long, value_name = "TIME", default_value = "0s")]
+    pub latency: Span,
+    /// What kind of key it has: sandbox or production
+    #[arg(long, value_name = "KIND", default_value = "sandbox", value_parser = choice::<Environment>(&["sandbox", "production"]))]
+    pub environment: Environment,
+    /// The only key that it accepts
+    #[arg(long, default_value = "simulator")]
+    pub key: String,
+    /// The account's name
+    #[arg(long, default_value = "+213770000000", allow_hyphen_values = true)]
+    pub username: String,
+    /// A directory to keep its books in; in memory where it is left out
+    #[arg(long, value_name = "DIR")]
+    pub store: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[value(rename_all = "lower")]
+pub(super) enum Shell {
+    /// bash
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
+    /// `PowerShell`
+    Powershell,
+    /// elvish
+    Elvish,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_commands_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_state_can_be_listed() {
+        assert_eq!(STATE_WORDS.to_vec(), State::ALL.map(State::word).to_vec());
+    }
+}

@@ -1,0 +1,103 @@
+//! The longer texts of the help: examples, exit codes, tables of faults and switches.
+
+use std::fmt::Write;
+
+use crate::simulator::{FAULTS, SWITCHES};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  oneclick --simulate send --plan PREPAID_DJEZZY --phone 0778037340 --amount 500
+  oneclick config init
+  oneclick balance
+  oneclick send --plan auto --phone '0778 03 73 40' --amount 500
+  oneclick ref check
+
+`oneclick --help` adds exit codes and variables.";
+
+pub(super) const LONG: &str = "\
+Examples:
+  oneclick --simulate send --plan PREPAID_DJEZZY --phone 0778037340 --amount 500
+  oneclick config init
+  oneclick balance
+  oneclick send --plan auto --phone '0778 03 73 40' --amount 500
+  oneclick ref check
+
+Exit codes:
+  0    all that was asked for reached its good end
+  1    a fault of oneclick itself
+  2    usage, a bad file, a missing confirmation
+  3    refused before it was made, or refunded
+  4    the key is missing, wrong, disabled or blocked
+  6    at least one outcome is unknown: it may have been paid
+  7    unavailable; nothing was sent
+  8    accepted, not final when the waiting ended
+  9    a cap, a threshold or the balance stopped it
+  10   the ledger is damaged, newer or can't be written; the disk is full
+  130  interrupted (143: terminated), after answers on their way were stored
+
+Variables:
+  Every key of the configuration has one: ONECLICKDZ_API_KEY, ONECLICKDZ_PROFILE, ONECLICKDZ_OUTPUT,
+  ONECLICKDZ_LEDGER, … (`oneclick config show` lists all keys). NO_COLOR, CLICOLOR_FORCE and COLUMNS
+  are respected, and so are the proxy variables.";
+
+pub(super) const BALANCE: &str = "\
+Examples:
+  oneclick balance
+  oneclick balance --min 5000 --quiet || echo 'put money on the account'
+  oneclick balance -o json | jq -r .balance";
+
+pub(super) const SEND: &str = "\
+Examples:
+  oneclick send --plan PREPAID_DJEZZY --phone 0778037340 --amount 500
+  oneclick send --plan auto --phone '+213 778 03 73 40' --amount 500 --dry-run
+  oneclick send --plan PREPAID_DJEZZY --phone 0778037340 --amount 500 --ref order-1042 -o json
+
+Each order is written to the ledger before it is sent. Where an answer is lost, oneclick asks before it
+does anything else, and sends again only under the same ref. Exit code 6 means that nobody knows yet:
+do not send it under another ref; run `oneclick ref check`.";
+
+pub(super) const CHECK: &str = "\
+Examples:
+  oneclick ref check
+  oneclick ref check order-1042 -o json";
+
+pub(super) const CONFIG_INIT: &str = "\
+Examples:
+  oneclick config init
+  oneclick config init --key-command 'pass show oneclickdz'
+  oneclick config init --profile shop2
+  printf '%s' \"$KEY\" | oneclick config init
+
+The key never stands on the command line. The file is readable by its owner only.";
+
+pub(super) const COMPLETIONS: &str = "\
+Where to put it:
+  bash        oneclick completions bash > ~/.local/share/bash-completion/completions/oneclick
+  zsh         oneclick completions zsh > a directory of $fpath, as _oneclick
+  fish        oneclick completions fish > ~/.config/fish/completions/oneclick.fish
+  PowerShell  oneclick completions powershell >> $PROFILE
+  elvish      oneclick completions elvish >> ~/.config/elvish/rc.elv
+
+Refs, plans and profiles are completed from the ledger and the configuration, without the network.";
+
+/// The faults and switches of the simulator.
+pub(super) fn simulate() -> String {
+    let mut text = String::from(
+        "Faults strike the endpoint `send` unless another is named (check-ref, check-id, list, balance, plans,\n\
+         validate, any): `answer_lost=5%` at random, `answer_lost@1` the first call, `hang_after:list@2-3`.\n\nFaults:\n",
+    );
+    for (name, meaning) in FAULTS {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "  {name:<18} {meaning}");
+    }
+    text.push_str("\nSwitches (the default first):\n");
+    for (name, values, default, meaning) in SWITCHES {
+        let _ = writeln!(text, "  {name}={default}\n      {meaning} ({values})");
+    }
+    text.push_str(
+        "\nBooks and controls, for tests: GET /_simulator/books; POST /_simulator/deposit {\"amount\":\"1000\"},\n\
+         /_simulator/advance {\"seconds\":3600}, /_simulator/faults {\"faults\":[\"answer_lost=5%\"]},\n\
+         /_simulator/switch {\"name\":\"check_ref\",\"value\":\"raw\"}, /_simulator/order {\"ref\":…}.",
+    );
+    text
+}

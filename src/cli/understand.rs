@@ -1,0 +1,162 @@
+//! From what was typed to what is wanted.
+
+use super::args::{
+    BalanceArgs, Cli, Command, ConfigCommand, ListArgs, PlanArg, PlansArgs, RefCommand, SendArgs,
+    SimulateArgs,
+};
+use super::complete;
+use crate::commands::{Globals, Request, balance, config, plans, refs, send, simulate};
+use crate::config::Overrides;
+use crate::domain::Environment;
+use crate::error::{Error, Result};
+use crate::simulator;
+
+impl Cli {
+    pub(super) fn globals(&self) -> Globals {
+        let global = &self.global;
+        // `config init --profile NAME` makes the profile, so it can't be chosen yet.
+        let is_made = matches!(&self.command, Command::Config(ConfigCommand::Init { .. }));
+        Globals {
+            overrides: Overrides {
+                profile: global.profile.clone().filter(|_| !is_made),
+                config: global.config.clone(),
+                output: global.output,
+                color: global.color,
+                simulate: global.simulate,
+            },
+            quiet: global.quiet,
+            verbosity: global.verbose,
+        }
+    }
+
+    pub(super) fn understand(self) -> Result<Request> {
+        let profile = self.global.profile;
+        Ok(match self.command {
+            Command::Balance(BalanceArgs { min }) => Request::Balance(balance::Request { min }),
+            Command::Plans(PlansArgs {
+                operator,
+                all,
+                refresh,
+            }) => Request::Plans(plans::Request {
+                operator,
+                all,
+                refresh,
+            }),
+            Command::Send(typed) => Request::Send(sending(typed)),
+            Command::Ref(typed) => Request::Refs(refs_request(typed)),
+            Command::Config(typed) => Request::Config(config_request(typed, profile)),
+            Command::Simulate(typed) => Request::Simulate(simulate_request(*typed)?),
+            Command::Completions { shell } => Request::Text(complete::script(shell)?),
+            Command::Man { command } => Request::Text(complete::man(&command)?),
+        })
+    }
+}
+
+fn sending(typed: SendArgs) -> send::Request {
+    send::Request {
+        plan: match typed.plan {
+            PlanArg::Auto => send::PlanChoice::Auto,
+            PlanArg::Code(code) => send::PlanChoice::Code(code),
+        },
+        phone: typed.phone,
+        amount: typed.amount,
+        reference: typed.reference,
+        no_wait: typed.no_wait,
+        dry_run: typed.dry_run,
+        again: typed.again,
+    }
+}
+
+fn refs_request(typed: RefCommand) -> refs::Request {
+    match typed {
+        RefCommand::New { prefix, count } => refs::Request::New(refs::new::Request { prefix, count }),
+        RefCommand::Check { refs } => refs::Request::Check(refs::check::Request {
+            refs,
+            waits: false,
+            timeout: None,
+        }),
+        RefCommand::Wait { refs, timeout } => {
+            let timeout = timeout.map(crate::domain::Span::duration);
+            refs::Request::Check(refs::check::Request {
+                refs,
+                waits: true,
+                timeout,
+            })
+        }
+        RefCommand::List(typed) => refs::Request::List(list_request(typed)),
+        RefCommand::Show { reference } => refs::Request::Show(refs::show::Request { reference }),
+        RefCommand::Settle {
+            reference,
+            settled_as,
+            because,
+        } => refs::Request::Settle(refs::settle::Request {
+            reference,
+            settled_as: settled_as.into(),
+            because,
+        }),
+    }
+}
+
+fn list_request(typed: ListArgs) -> refs::list::Request {
+    refs::list::Request {
+        states: typed.state,
+        phone: typed.phone,
+        batch: typed.batch,
+        since: typed.since,
+        until: typed.until,
+        open: typed.open,
+        limit: typed.limit,
+    }
+}
+
+fn config_request(typed: ConfigCommand, profile: Option<String>) -> config::Request {
+    match typed {
+        ConfigCommand::Init {
+            key_command,
+            key_file,
+            force,
+            no_check,
+        } => config::Request::Init(config::InitRequest {
+            key_command,
+            key_file,
+            force,
+            no_check,
+            profile,
+        }),
+        ConfigCommand::Show => config::Request::Show,
+        ConfigCommand::Path => config::Request::Path,
+        ConfigCommand::Check => config::Request::Check,
+    }
+}
+
+fn simulate_request(typed: SimulateArgs) -> Result<simulate::Request> {
+    let mut switches = simulator::Switches::default();
+    for spelling in &typed.switches {
+        switches.set(spelling).map_err(|error| {
+            Error::usage("switch", error.to_string()).hint("`oneclick simulate --help` lists the switches")
+        })?;
+    }
+    let balance = typed.balance.to_string();
+    let options = simulator::Options {
+        seed: typed.seed,
+        key: typed.key,
+        username: typed.username,
+        environment: match typed.environment {
+            Environment::Sandbox => simulator::Environment::Sandbox,
+            Environment::Production => simulator::Environment::Production,
+        },
+        balance: balance
+            .parse()
+            .map_err(|_| Error::usage("balance", format!("`{balance}` is no balance")))?,
+        speed: typed.speed,
+        rate: typed.rate,
+        latency: typed.latency.duration(),
+        switches,
+        faults: typed.faults,
+        store: typed.store,
+    };
+    Ok(simulate::Request {
+        listen: typed.listen,
+        options,
+    })
+}

@@ -38,6 +38,12 @@ fn an_unknown_key_is_found_with_its_place_and_the_nearest_name() {
 }
 
 #[test]
+fn columns_count_characters_as_editors_do() {
+    let told = told("profiles.\"é\".raet = 1\n");
+    assert!(told.contains("line 1, column 14"), "{told}");
+}
+
+#[test]
 fn the_first_mistake_of_the_file_is_told() {
     assert!(told("zebra = 1\nant = 1\n").contains("`zebra`"));
 }

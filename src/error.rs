@@ -171,7 +171,7 @@ pub struct Error {
     /// The provider's request id: what its support asks for.
     pub request_id: Option<String>,
     /// The order that it is about.
-    pub reference: Option<Ref>,
+    pub reference: Option<Box<Ref>>,
     /// Whether the same command may simply be run again.
     pub retryable: bool,
 }
@@ -232,7 +232,7 @@ impl Error {
     /// Names the order that it is about.
     #[must_use]
     pub fn about(mut self, reference: &Ref) -> Self {
-        self.reference = Some(reference.clone());
+        self.reference = Some(Box::new(reference.clone()));
         self
     }
 
@@ -266,7 +266,7 @@ impl Error {
                 "hints": self.hints,
                 "http_status": self.http_status,
                 "request_id": self.request_id,
-                "ref": self.reference.as_ref().map(Ref::as_str),
+                "ref": self.reference.as_ref().map(|reference| reference.as_str()),
                 "retryable": self.retryable,
                 "exit_code": self.exit_code().number(),
             }

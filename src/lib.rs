@@ -1,4 +1,4 @@
-//! `oneclick`: prepaid mobile credit through the OneClickDz Flexy API v3, each top-up at most once.
+//! `oneclick`: prepaid mobile credit through the `OneClickDz` Flexy API v3, each top-up at most once.
 //!
 //! The rooms, from the street to the cellar; imports run one way, down:
 //!

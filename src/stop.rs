@@ -66,10 +66,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_sleep_ends_by_itself_or_when_asked() {
         let (stopper, stop) = channel();
-        assert_eq!(stop.sleep(Duration::from_secs(60)).await, Ok(()));
+        assert_eq!(stop.sleep(Duration::from_mins(1)).await, Ok(()));
         let sleeper = tokio::spawn({
             let stop = stop.clone();
-            async move { stop.sleep(Duration::from_secs(3600)).await }
+            async move { stop.sleep(Duration::from_hours(1)).await }
         });
         tokio::task::yield_now().await;
         stopper.stop(Signal::Terminate);
@@ -82,6 +82,6 @@ mod tests {
     async fn a_dropped_stopper_never_stops_anybody() {
         let (stopper, stop) = channel();
         drop(stopper);
-        assert_eq!(stop.sleep(Duration::from_secs(60)).await, Ok(()));
+        assert_eq!(stop.sleep(Duration::from_mins(1)).await, Ok(()));
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::client::Endpoint;
 
 /// The longest that a `Retry-After` is obeyed (design, section 2).
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
+const RETRY_AFTER_MAX: Duration = Duration::from_mins(1);
 
 /// One call, from its first byte to its last, the key taken out.
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ pub struct Exchange {
 #[derive(Debug, Clone)]
 pub enum Outcome {
     /// A whole answer.
-    Answered(Answer),
+    Answered(Box<Answer>),
     /// The connection never opened: no byte of the request has left.
     NotSent(String),
     /// The request may have arrived; no whole answer came back.

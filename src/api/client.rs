@@ -272,7 +272,7 @@ impl Client {
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) if bytes.len() + chunk.len() <= BODY_BYTES_MAX => {
-                    bytes.extend_from_slice(&chunk)
+                    bytes.extend_from_slice(&chunk);
                 }
                 Ok(Some(_)) => {
                     return Outcome::Lost(format!("the answer is longer than {BODY_BYTES_MAX} bytes"));
@@ -284,7 +284,7 @@ impl Client {
         let body = self
             .redactor
             .clean_body(String::from_utf8_lossy(&bytes).into_owned());
-        Outcome::Answered(self.answer(endpoint, status, &headers, &body))
+        Outcome::Answered(Box::new(self.answer(endpoint, status, &headers, &body)))
     }
 
     fn answer(&self, endpoint: Endpoint, status: u16, headers: &HeaderMap, body: &str) -> Answer {

@@ -131,14 +131,14 @@ mod tests {
             request: None,
             started_at: Timestamp::UNIX_EPOCH,
             ended_at: Timestamp::UNIX_EPOCH,
-            outcome: Outcome::Answered(Answer {
+            outcome: Outcome::Answered(Box::new(Answer {
                 status,
                 request_id: None,
                 retry_after: None,
                 server_time: None,
                 envelope: Envelope::read(body),
                 text: String::new(),
-            }),
+            })),
         })
     }
 

@@ -14,7 +14,7 @@ use crate::domain::{
     State, When,
 };
 
-/// Prepaid mobile credit in Algeria through the OneClickDz Flexy API, each top-up at most once
+/// Prepaid mobile credit in Algeria through the `OneClickDz` Flexy API, each top-up at most once
 #[derive(Debug, Parser)]
 #[command(name = "oneclick", version, max_term_width = 100, after_help = help::EXAMPLES, after_long_help = help::LONG)]
 #[command(
@@ -107,7 +107,7 @@ pub(super) struct BalanceArgs {
 #[derive(Debug, Args)]
 pub(super) struct PlansArgs {
     /// Only plans of this operator
-    #[arg(long, value_name = "NAME", value_parser = operator)]
+    #[arg(long, value_name = "NAME", value_parser = |name: &str| Ok::<_, std::convert::Infallible>(Operator::named(name)))]
     pub operator: Option<Operator>,
     /// Also plans that can't be sold just now
     #[arg(long)]
@@ -115,10 +115,6 @@ pub(super) struct PlansArgs {
     /// Ask the provider, even if the stored catalogue is less than a day old
     #[arg(long)]
     pub refresh: bool,
-}
-
-fn operator(name: &str) -> Result<Operator, std::convert::Infallible> {
-    Ok(Operator::named(name))
 }
 
 #[derive(Debug, Args)]

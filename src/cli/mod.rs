@@ -21,13 +21,13 @@ pub fn main() -> ExitCode {
     clap_complete::CompleteEnv::with_factory(Cli::command)
         .bin("oneclick")
         .complete();
-    run(std::env::args_os().collect())
+    run(&std::env::args_os().collect::<Vec<_>>())
 }
 
-fn run(arguments: Vec<OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(&arguments) {
+fn run(arguments: &[OsString]) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error, &arguments),
+        Err(error) => return usage(&error, arguments),
     };
     let globals = cli.globals();
     match cli.understand() {

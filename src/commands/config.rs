@@ -82,11 +82,11 @@ pub fn run_without(request: &Request, globals: &Globals) -> Option<ExitCode> {
 
 fn path(printer: &Printer, path: &std::path::Path) -> Result<ExitCode> {
     let shown = path.display().to_string();
-    let printed = match printer.format() {
+    let outcome = match printer.format() {
         Format::Json | Format::Jsonl => printer.json(&json!({ "path": shown, "exists": path.exists() })),
         Format::Table | Format::Csv => printer.raw(format!("{shown}\n").as_bytes()),
     };
-    printed.map_err(unprintable)?;
+    outcome.map_err(unprintable)?;
     if !path.exists() {
         printer.note("there is no such file yet; `oneclick config init` makes it");
     }

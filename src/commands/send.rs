@@ -617,7 +617,7 @@ pub(super) fn tell(progress: &Progress, event: &Event<'_>) {
             order.intent.reference
         )),
         Event::Waiting { why, length } => {
-            progress.say(&format!("waiting {}s: {why}", length.as_secs().max(1)))
+            progress.say(&format!("waiting {}s: {why}", length.as_secs().max(1)));
         }
     }
 }

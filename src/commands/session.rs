@@ -137,14 +137,14 @@ fn printer(output: OutputFormat, color: ColorChoice, globals: &Globals) -> Print
         OutputFormat::Jsonl => Format::Jsonl,
         OutputFormat::Csv => Format::Csv,
     };
-    let colour = match color {
+    let painted = match color {
         ColorChoice::Auto => Colour::Auto,
         ColorChoice::Always => Colour::Always,
         ColorChoice::Never => Colour::Never,
     };
     Printer::new(PrinterOptions {
         format,
-        colour,
+        colour: painted,
         quiet: globals.quiet,
         verbosity: globals.verbosity,
     })
@@ -184,7 +184,7 @@ fn watch_the_wire(verbosity: u8) {
 }
 
 /// How long the provider's word on keys and plans is believed without asking again.
-pub(super) const FRESH: Duration = Duration::from_secs(24 * 3600);
+pub(super) const FRESH: Duration = Duration::from_hours(24);
 
 /// The ledger of the configuration, if there is one already: for the shell's completion, without the network.
 fn existing_ledger() -> Option<Ledger> {

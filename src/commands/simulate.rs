@@ -62,7 +62,7 @@ async fn until_stopped(session: &Session) {
     // A year is as good as for ever, and a sleep wakes up when asked to stop.
     while session
         .stop
-        .sleep(std::time::Duration::from_secs(366 * 24 * 3600))
+        .sleep(std::time::Duration::from_hours(366 * 24))
         .await
         .is_ok()
     {}

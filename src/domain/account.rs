@@ -75,7 +75,9 @@ impl KeyFingerprint {
             .chain_update("\n")
             .chain_update(key.as_bytes())
             .finalize();
-        Self(digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+        let hex =
+            |byte: &u8| [byte >> 4, byte & 15].map(|half| char::from_digit(half.into(), 16).unwrap_or('0'));
+        Self(digest.iter().take(16).flat_map(hex).collect())
     }
 
     /// 32 hexadecimal digits.

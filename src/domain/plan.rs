@@ -177,11 +177,10 @@ impl Price {
                 Err(PriceError::OutOfRange { amount, min, max })
             }
             (Self::Range { .. }, Some(amount)) => Ok(amount),
-            (Self::Fixed(price), None) => Ok(price),
             (Self::Fixed(price), Some(amount)) if amount != price => {
                 Err(PriceError::NotThePrice { amount, price })
             }
-            (Self::Fixed(price), Some(_)) => Ok(price),
+            (Self::Fixed(price), _) => Ok(price),
             (Self::Unpriced, _) => Err(PriceError::Unpriced),
         }
     }

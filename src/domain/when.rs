@@ -10,7 +10,7 @@ use jiff::tz::{Offset, TimeZone};
 use super::Span;
 
 /// A day.
-const DAY: Duration = Duration::from_secs(24 * 3600);
+const DAY: Duration = Duration::from_hours(24);
 
 /// A moment, or how to find it from now: `2026-11-24`, `2026-11-24T08:00:00+01:00`, `today`, `yesterday`, `7d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -61,7 +61,7 @@ pub enum LedgerError {
 
 impl LedgerError {
     /// Names the place where opening failed.
-    pub(super) fn at(path: &Path, why: impl ToString) -> Self {
+    pub(super) fn at(path: &Path, why: impl std::fmt::Display) -> Self {
         Self::Place {
             path: path.display().to_string(),
             why: why.to_string(),

@@ -1,7 +1,7 @@
 //! The ledger: every order that may have left this machine, written before its first byte leaves. The only room
 //! that names the database.
 //!
-//! SQLite in WAL mode with `synchronous=FULL`: a commit that has returned survives a power cut. One writer
+//! `SQLite` in WAL mode with `synchronous=FULL`: a commit that has returned survives a power cut. One writer
 //! thread commits all that is waiting in one transaction; readers have a connection of their own. Moves between
 //! states are checked here, against the state that is stored, in the transaction that writes them.
 

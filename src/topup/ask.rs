@@ -21,9 +21,8 @@ pub async fn ask(pace: &Pace, stop: &Stop, question: impl AsyncFn() -> Exchange)
     let (mut tries, mut waited) = (0, Duration::ZERO);
     loop {
         let exchange = stop.race(question()).await.map_err(Asked::Interrupted)?;
-        let fault = match read_data(&exchange) {
-            Ok(_) => return Ok(exchange),
-            Err(fault) => fault,
+        let Err(fault) = read_data(&exchange) else {
+            return Ok(exchange);
         };
         let pause = match &fault {
             Fault::Wait(wait) => {

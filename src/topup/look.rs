@@ -11,7 +11,7 @@ use crate::ledger::Attempt;
 /// The most pages that one look through the list takes.
 const PAGES_MAX: u32 = 50;
 /// How far before and after an order the list is looked through: clocks differ, and writing takes its time.
-const AROUND: Duration = Duration::from_secs(15 * 60);
+const AROUND: Duration = Duration::from_mins(15);
 
 /// What was seen of an order.
 #[derive(Debug)]

@@ -8,6 +8,7 @@
 mod ask;
 mod check;
 mod look;
+mod meaning;
 mod recover;
 mod send;
 mod wait;
@@ -41,7 +42,7 @@ pub struct Pace {
 }
 
 /// The longest that the provider's own "wait" is obeyed in all, for one order (design, section 2).
-const ASKED_TO_WAIT_MAX: Duration = Duration::from_secs(300);
+const ASKED_TO_WAIT_MAX: Duration = Duration::from_mins(5);
 /// The longest pause between two tries, however often they have doubled.
 const RETRY_DELAY_MAX: Duration = Duration::from_secs(30);
 

@@ -8,12 +8,15 @@ use crate::clock::elapsed;
 use crate::domain::{Difference, Order, Seen, SettledBy, State};
 use crate::ledger::{Attempt, Change};
 
+/// Why an order whose ref is taken stays unknown.
+const HIDDEN: &str = "the provider says that the ref is taken, and does not show the order";
+
 /// What came of asking.
 pub(super) enum Recovered {
     /// It was found, it clashes, or nobody can tell.
     Standing(Box<Standing>),
     /// The provider has said twice that it does not know it.
-    Absent(Order),
+    Absent(Box<Order>),
 }
 
 impl Desk {
@@ -58,7 +61,7 @@ impl Desk {
                 }
                 Sight::Absent(attempt) if is_taken => {
                     self.ledger.note_attempt(&order, attempt).await?;
-                    why = "the provider says that the ref is taken, and does not show the order".to_owned();
+                    HIDDEN.clone_into(&mut why);
                     misses += 1;
                     if elapsed(started, self.clock.now()) >= self.pace.poll_timeout {
                         return self.unresolved(&order, why).await.map(recovered);
@@ -117,7 +120,7 @@ impl Desk {
         let order = self.reread(order)?;
         // Another process may have moved it while this one was asking.
         Ok(if order.state == State::Unknown {
-            Recovered::Absent(order)
+            Recovered::Absent(Box::new(order))
         } else {
             recovered(Standing::of(order))
         })

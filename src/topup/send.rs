@@ -1,13 +1,10 @@
 //! Sending one order: written first, sent once, its answer stored before anything else happens.
 
-use std::time::Duration;
-
+use super::meaning::{Meaning, Next, Patience};
 use super::recover::Recovered;
-use super::{
-    ASKED_TO_WAIT_MAX, Desk, Event, REF_TAKEN, Result, Standing, Tell, Trouble, asked_to_wait, attempt_of,
-};
-use crate::api::{Client, Endpoint, Exchange, SendAnswer, classify_send};
-use crate::domain::{Intent, Money, Operator, Order, SettledBy, State};
+use super::{Desk, Event, REF_TAKEN, Result, Standing, Tell, Trouble, attempt_of};
+use crate::api::{Client, Exchange, classify_send};
+use crate::domain::{Intent, Money, Operator, Order, State};
 use crate::ledger::{Again, Begun, CapPassed, Change, Guard, LedgerError, NewSend, Written};
 use crate::stop::Signal;
 
@@ -35,32 +32,6 @@ pub enum Refusal {
     OverCap(CapPassed),
     /// Asked to stop.
     Interrupted(Signal),
-}
-
-/// What to do behind an answer.
-enum Next {
-    /// It stands somewhere.
-    Stand(Standing),
-    /// Nothing was made: wait, then send the same again.
-    Again {
-        order: Order,
-        pause: Duration,
-        why: String,
-    },
-    /// It may have been made: ask.
-    Recover {
-        order: Order,
-        why: String,
-        is_taken: bool,
-    },
-}
-
-/// How much patience is left with a provider that makes nothing.
-#[derive(Default)]
-struct Patience {
-    sends: u32,
-    connections: u32,
-    waited: Duration,
 }
 
 impl Desk {
@@ -138,15 +109,20 @@ impl Desk {
             tell(&Event::Sending(&written.order));
             let (path, body) = Client::send_request(&written.order.intent);
             let exchange = self.client.post_send(path, body).await;
-            patience.sends += 1;
-            let (order, again, why) = match self
-                .store_answer(&written, &exchange, &mut patience, tell)
-                .await?
-            {
-                Next::Stand(standing) => return Ok(standing),
-                Next::Again { order, pause, why } => {
+            let meaning = Meaning::of(classify_send(&exchange), &self.pace, &mut patience);
+            let order = self.store_answer(&written, &exchange, &meaning).await?;
+            tell(&Event::Moved(&order));
+            let (order, again, why) = match meaning.next {
+                Next::Stand(trouble, balance) => {
+                    return Ok(Standing {
+                        order,
+                        trouble,
+                        balance,
+                    });
+                }
+                Next::Again(pause) => {
                     tell(&Event::Waiting {
-                        why: &why,
+                        why: &meaning.why,
                         length: pause,
                     });
                     if let Err(signal) = self.stop.sleep(pause).await {
@@ -158,22 +134,23 @@ impl Desk {
                         let order = self.change(&order, dropped).await?;
                         return Ok(Standing::with(order, Trouble::Interrupted(signal)));
                     }
-                    patience.sends -= 1;
                     let again = Again {
                         revision: order.revision,
                         counts: false,
                     };
-                    (order, again, why)
+                    (order, again, meaning.why)
                 }
-                Next::Recover { order, why, is_taken } => {
-                    match self.recover(order, why, is_taken, tell).await? {
+                Next::Recover => {
+                    patience.sends += 1;
+                    let is_taken = self.was_told_taken(&order)?;
+                    match self.recover(order, meaning.why, is_taken, tell).await? {
                         Recovered::Standing(standing) => return Ok(*standing),
                         Recovered::Absent(order) if patience.sends >= self.pace.retry_attempts => {
                             let why =
                                 format!("sent {} times, and the provider knows of none", patience.sends);
                             return self.unresolved(&order, why).await;
                         }
-                        Recovered::Absent(order) => self.once_more(order),
+                        Recovered::Absent(order) => once_more(*order),
                     }
                 }
             };
@@ -182,6 +159,21 @@ impl Desk {
                 Err(standing) => return Ok(*standing),
             }
         }
+    }
+
+    /// Stores what an answer makes of its order, and the answer with it.
+    async fn store_answer(&self, written: &Written, exchange: &Exchange, meaning: &Meaning) -> Result<Order> {
+        let change = Change {
+            message: meaning.message.clone(),
+            topup_id: meaning.topup_id.clone(),
+            provider_ref: meaning.provider_ref.clone(),
+            settled_by: meaning.settled_by,
+            // This process goes on with it; nobody else may take it for abandoned.
+            keep_owner: matches!(meaning.next, Next::Again(_) | Next::Recover),
+            answers: Some((written.attempt, attempt_of(exchange, meaning.why.as_str()))),
+            ..self.change_by(meaning.to, meaning.why.as_str(), exchange)
+        };
+        self.change(&written.order, change).await
     }
 
     /// Goes on with an order that is `unknown`: asks, and sends again under the same ref what is proved absent.
@@ -198,21 +190,13 @@ impl Desk {
             .unwrap_or_else(|| "its answer was lost".to_owned());
         let order = match self.recover(order, why, is_taken, tell).await? {
             Recovered::Standing(standing) => return Ok(*standing),
-            Recovered::Absent(order) => order,
+            Recovered::Absent(order) => *order,
         };
-        let (order, again, why) = self.once_more(order);
+        let (order, again, why) = once_more(order);
         match self.write_again(&order, wish, again, why).await? {
             Ok(written) => self.send_written(wish, written, tell).await,
             Err(standing) => Ok(*standing),
         }
-    }
-
-    fn once_more(&self, order: Order) -> (Order, Again, String) {
-        let again = Again {
-            revision: order.revision,
-            counts: true,
-        };
-        (order, again, "proved absent; sent again under its ref".to_owned())
     }
 
     /// Writes down that an order is sent again. When another process has moved it meanwhile, what that one wrote
@@ -243,158 +227,6 @@ impl Desk {
         }
     }
 
-    /// Stores the answer to a POST; says what to do next. The table of the design, section 2.
-    async fn store_answer(
-        &self,
-        written: &Written,
-        exchange: &Exchange,
-        patience: &mut Patience,
-        tell: Tell<'_>,
-    ) -> Result<Next> {
-        debug_assert_eq!(exchange.endpoint, Endpoint::Send);
-        let order = &written.order;
-        let store = async |to: State, why: &str, more: Change| -> Result<Order> {
-            let answers = Some((written.attempt, attempt_of(exchange, why)));
-            let change = self
-                .change(
-                    order,
-                    Change {
-                        to,
-                        why: why.to_owned(),
-                        answers,
-                        ..more
-                    },
-                )
-                .await?;
-            tell(&Event::Moved(&change));
-            Ok(change)
-        };
-        let plain = self.change_by(State::Sending, "", exchange);
-        Ok(match classify_send(exchange) {
-            SendAnswer::Accepted {
-                id,
-                stored_ref,
-                balance,
-            } => {
-                let more = Change {
-                    topup_id: Some(id),
-                    provider_ref: stored_ref,
-                    ..plain
-                };
-                let order = store(State::Accepted, "accepted", more).await?;
-                Next::Stand(Standing {
-                    order,
-                    trouble: None,
-                    balance,
-                })
-            }
-            SendAnswer::Rejected {
-                code,
-                message,
-                field,
-                status,
-            } => {
-                let shown = if message.is_empty() { code.clone() } else { message };
-                let more = Change {
-                    message: Some(shown),
-                    settled_by: Some(SettledBy::Provider),
-                    ..plain
-                };
-                let order = store(State::Rejected, &code, more).await?;
-                Next::Stand(Standing::with(order, Trouble::Rejected { code, field, status }))
-            }
-            SendAnswer::Auth(auth) => {
-                let more = Change {
-                    message: Some(format!("{} {}", auth.code, auth.message)),
-                    ..plain
-                };
-                let order = store(State::Rejected, &auth.code, more).await?;
-                Next::Stand(Standing::with(order, Trouble::Auth(auth)))
-            }
-            SendAnswer::EmptyWallet {
-                code,
-                message,
-                available,
-            } => {
-                let more = Change {
-                    message: Some(message),
-                    ..plain
-                };
-                let order = store(State::Rejected, &code, more).await?;
-                Next::Stand(Standing::with(order, Trouble::EmptyWallet { code, available }))
-            }
-            SendAnswer::NotSent(why) => {
-                patience.connections += 1;
-                let pause = (patience.connections <= self.pace.retry_attempts)
-                    .then(|| self.pace.backoff(patience.connections - 1));
-                self.not_made(format!("no connection: {why}"), pause, plain, store)
-                    .await?
-            }
-            SendAnswer::NotCreated(wait) => {
-                let pause = asked_to_wait(wait, &self.pace);
-                patience.waited += pause;
-                let pause = (patience.waited <= ASKED_TO_WAIT_MAX).then_some(pause);
-                self.not_made("the provider asks to wait".to_owned(), pause, plain, store)
-                    .await?
-            }
-            SendAnswer::Exists => {
-                let more = Change {
-                    message: Some(REF_TAKEN.to_owned()),
-                    keep_owner: true,
-                    ..plain
-                };
-                let order = store(State::Unknown, REF_TAKEN, more).await?;
-                Next::Recover {
-                    order,
-                    why: REF_TAKEN.to_owned(),
-                    is_taken: true,
-                }
-            }
-            SendAnswer::Unknown(why) => {
-                let more = Change {
-                    message: Some(why.clone()),
-                    keep_owner: true,
-                    ..plain
-                };
-                let order = store(State::Unknown, &why, more).await?;
-                let is_taken = self.was_told_taken(&order)?;
-                Next::Recover { order, why, is_taken }
-            }
-        })
-    }
-
-    /// Nothing was made: again behind a pause, or given up.
-    async fn not_made(
-        &self,
-        why: String,
-        pause: Option<Duration>,
-        plain: Change,
-        store: impl AsyncFn(State, &str, Change) -> Result<Order>,
-    ) -> Result<Next> {
-        Ok(match pause {
-            Some(pause) => {
-                let order = store(
-                    State::Sending,
-                    &why,
-                    Change {
-                        keep_owner: true,
-                        ..plain
-                    },
-                )
-                .await?;
-                Next::Again { order, pause, why }
-            }
-            None => {
-                let more = Change {
-                    message: Some(why.clone()),
-                    ..plain
-                };
-                let order = store(State::Cancelled, &why, more).await?;
-                Next::Stand(Standing::with(order, Trouble::Unavailable(why)))
-            }
-        })
-    }
-
     /// Whether the provider has ever said that the ref of this order is taken.
     pub(super) fn was_told_taken(&self, order: &Order) -> Result<bool> {
         let attempts = self.ledger.attempts(order)?;
@@ -402,4 +234,13 @@ impl Desk {
             .iter()
             .any(|attempt| attempt.outcome.as_deref() == Some(REF_TAKEN)))
     }
+}
+
+/// What is proved absent is sent again under its ref.
+fn once_more(order: Order) -> (Order, Again, String) {
+    let again = Again {
+        revision: order.revision,
+        counts: true,
+    };
+    (order, again, "proved absent; sent again under its ref".to_owned())
 }

@@ -39,13 +39,11 @@ pub async fn run(session: &Session, request: Request) -> Result<ExitCode> {
 
 /// Whose orders to look at: known without asking where the key has been seen before, asked otherwise.
 async fn account(session: &Session, ledger: &Ledger) -> Result<Account> {
-    match session.known_account(ledger) {
-        Some(account) => Ok(account),
-        None => {
-            let link = session.link().await?;
-            Ok(session.identify(&link, Some(ledger)).await?.account)
-        }
+    if let Some(account) = session.known_account(ledger) {
+        return Ok(account);
     }
+    let link = session.link().await?;
+    Ok(session.identify(&link, Some(ledger)).await?.account)
 }
 
 /// The order of an account under a ref, or why there is none.

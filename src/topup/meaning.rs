@@ -1,0 +1,192 @@
+//! What the answer to a POST makes of its order: the table of the design's section 2, from class to state.
+
+use std::time::Duration;
+
+use super::{ASKED_TO_WAIT_MAX, Pace, REF_TAKEN, Trouble, asked_to_wait};
+use crate::api::SendAnswer;
+use crate::domain::{Money, SettledBy, State, TopupId};
+
+/// What becomes of an order behind an answer.
+pub(super) struct Meaning {
+    /// Where it goes.
+    pub to: State,
+    /// Why, for its history.
+    pub why: String,
+    /// What to keep with it.
+    pub message: Option<String>,
+    /// The provider's id.
+    pub topup_id: Option<TopupId>,
+    /// The ref as the provider stores it.
+    pub provider_ref: Option<String>,
+    /// Who says so, where that is an end.
+    pub settled_by: Option<SettledBy>,
+    /// What to do next.
+    pub next: Next,
+}
+
+/// What to do once the answer is stored.
+pub(super) enum Next {
+    /// Nothing: it stands there.
+    Stand(Option<Trouble>, Option<Money>),
+    /// Nothing was made: wait, then send the same again.
+    Again(Duration),
+    /// It may have been made: ask.
+    Recover,
+}
+
+/// How much patience has been used up with a provider that makes nothing.
+#[derive(Default)]
+pub(super) struct Patience {
+    /// Requests that may have made something.
+    pub sends: u32,
+    connections: u32,
+    waited: Duration,
+}
+
+impl Meaning {
+    fn new(to: State, why: impl Into<String>, next: Next) -> Self {
+        let why = why.into();
+        Self {
+            to,
+            why,
+            message: None,
+            topup_id: None,
+            provider_ref: None,
+            settled_by: None,
+            next,
+        }
+    }
+
+    /// The provider refused it before it was made.
+    fn refused(code: &str, message: &str, trouble: Trouble) -> Self {
+        let shown = if message.is_empty() { code } else { message };
+        Self {
+            message: Some(shown.to_owned()),
+            settled_by: Some(SettledBy::Provider),
+            ..Self::new(State::Rejected, code, Next::Stand(Some(trouble), None))
+        }
+    }
+
+    /// Nothing was made: again behind a pause while there is patience, else given up.
+    fn not_made(why: String, pause: Option<Duration>) -> Self {
+        match pause {
+            Some(pause) => Self::new(State::Sending, why, Next::Again(pause)),
+            None => Self {
+                message: Some(why.clone()),
+                ..Self::new(
+                    State::Cancelled,
+                    why.clone(),
+                    Next::Stand(Some(Trouble::Unavailable(why)), None),
+                )
+            },
+        }
+    }
+
+    fn unknown(why: String) -> Self {
+        Self {
+            message: Some(why.clone()),
+            ..Self::new(State::Unknown, why, Next::Recover)
+        }
+    }
+
+    /// The meaning of an answer, given how often nothing was made before.
+    pub fn of(answer: SendAnswer, pace: &Pace, patience: &mut Patience) -> Self {
+        match answer {
+            SendAnswer::Accepted {
+                id,
+                stored_ref,
+                balance,
+            } => Self {
+                topup_id: Some(id),
+                provider_ref: stored_ref,
+                ..Self::new(State::Accepted, "accepted", Next::Stand(None, balance))
+            },
+            SendAnswer::Rejected {
+                code,
+                message,
+                field,
+                status,
+            } => Self::refused(&code.clone(), &message, Trouble::Rejected { code, field, status }),
+            SendAnswer::Auth(auth) => {
+                Self::refused(&auth.code.clone(), &auth.message.clone(), Trouble::Auth(auth))
+            }
+            SendAnswer::EmptyWallet {
+                code,
+                message,
+                available,
+            } => Self::refused(&code.clone(), &message, Trouble::EmptyWallet { code, available }),
+            SendAnswer::NotSent(why) => {
+                patience.connections += 1;
+                let tries = patience.connections;
+                let pause = (tries <= pace.retry_attempts).then(|| pace.backoff(tries - 1));
+                Self::not_made(format!("no connection: {why}"), pause)
+            }
+            SendAnswer::NotCreated(wait) => {
+                let pause = asked_to_wait(wait, pace);
+                patience.waited += pause;
+                let pause = (patience.waited <= ASKED_TO_WAIT_MAX).then_some(pause);
+                Self::not_made("the provider asks to wait".to_owned(), pause)
+            }
+            SendAnswer::Exists => Self::unknown(REF_TAKEN.to_owned()),
+            SendAnswer::Unknown(why) => Self::unknown(why),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pace() -> Pace {
+        Pace {
+            settle_delay: Duration::from_millis(1500),
+            retry_delay: Duration::from_secs(2),
+            retry_attempts: 3,
+            poll_interval: Duration::from_secs(5),
+            poll_timeout: Duration::from_mins(5),
+        }
+    }
+
+    /// The pauses until it is given up.
+    fn pauses(answer: &SendAnswer) -> Vec<u64> {
+        let mut patience = Patience::default();
+        let mut pauses = Vec::new();
+        loop {
+            match Meaning::of(answer.clone(), &pace(), &mut patience) {
+                Meaning {
+                    next: Next::Again(pause),
+                    to: State::Sending,
+                    ..
+                } => pauses.push(pause.as_secs()),
+                Meaning {
+                    next: Next::Stand(Some(Trouble::Unavailable(_)), _),
+                    to: State::Cancelled,
+                    ..
+                } => return pauses,
+                other => panic!("{}", other.to),
+            }
+        }
+    }
+
+    #[test]
+    fn a_connection_that_never_opens_is_tried_again_after_2_4_and_8_seconds() {
+        assert_eq!(pauses(&SendAnswer::NotSent("refused".to_owned())), [2, 4, 8]);
+    }
+
+    #[test]
+    fn being_told_to_wait_is_obeyed_for_five_minutes_in_all() {
+        assert_eq!(
+            pauses(&SendAnswer::NotCreated(Some(Duration::from_mins(1)))),
+            [60; 5]
+        );
+        assert_eq!(pauses(&SendAnswer::NotCreated(None)), [2; 150]);
+    }
+
+    #[test]
+    fn what_may_have_been_made_is_unknown_and_asked_about() {
+        for answer in [SendAnswer::Exists, SendAnswer::Unknown("HTTP 500".to_owned())] {
+            let meaning = Meaning::of(answer, &pace(), &mut Patience::default());
+            assert!(meaning.to == State::Unknown && matches!(meaning.next, Next::Recover));
+        }
+    }
+}

@@ -38,6 +38,17 @@ pub enum Outcome {
     Lost(String),
 }
 
+impl Outcome {
+    /// In a word or two.
+    pub(super) fn word(&self) -> String {
+        match self {
+            Self::Answered(answer) => format!("HTTP {}", answer.status),
+            Self::NotSent(_) => "not sent".to_owned(),
+            Self::Lost(_) => "no answer".to_owned(),
+        }
+    }
+}
+
 /// A whole answer.
 #[derive(Debug, Clone)]
 pub struct Answer {

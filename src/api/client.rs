@@ -230,6 +230,8 @@ impl Client {
             Outcome::NotSent(why) => tracing::debug!(target: "wire", "< not sent: {why}"),
             Outcome::Lost(why) => tracing::debug!(target: "wire", "< lost: {why}"),
         }
+        let took_ms = crate::clock::elapsed(started_at, ended_at).as_millis();
+        tracing::info!(target: "wire", "{} {path}: {} in {took_ms} ms", endpoint.word(), outcome.word());
         Exchange {
             endpoint,
             path,

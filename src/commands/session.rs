@@ -168,19 +168,22 @@ pub fn fallback_printer(globals: &Globals) -> Printer {
     )
 }
 
-/// `-vv` shows the wire on stderr: requests, answers, allowed headers; never the key.
+/// `-v` shows each call on stderr in a line; `-vv` the wire: requests, answers, allowed headers. Never the key.
 fn watch_the_wire(verbosity: u8) {
-    if verbosity >= 2 {
-        let subscriber = tracing_subscriber::fmt()
-            .with_writer(std::io::stderr)
-            .with_max_level(tracing::Level::DEBUG)
-            .with_ansi(false)
-            .with_target(false)
-            .with_level(false)
-            .finish();
-        // Only a second subscriber in one process fails, and the first one serves.
-        let _ = tracing::subscriber::set_global_default(subscriber);
-    }
+    let level = match verbosity {
+        0 => return,
+        1 => tracing::Level::INFO,
+        _ => tracing::Level::DEBUG,
+    };
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(level)
+        .with_ansi(false)
+        .with_target(false)
+        .with_level(false)
+        .finish();
+    // Only a second subscriber in one process fails, and the first one serves.
+    let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
 /// How long the provider's word on keys and plans is believed without asking again.

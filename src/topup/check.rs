@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::look::Sight;
-use super::recover::Recovered;
+use super::recover::{Absence, Recovered};
 use super::{Desk, Event, Result, Standing, Tell, Trouble, Wish};
 use crate::clock::elapsed;
 use crate::domain::{Order, State};
@@ -82,9 +82,9 @@ impl Desk {
         if order.state != State::Unknown {
             return Ok(Standing::of(order));
         }
-        let is_taken = self.was_told_taken(&order)?;
+        let absence = self.absence_of(&order, Absence::BeforeGivingUp)?;
         let why = order.message.clone().unwrap_or_default();
-        match self.recover(order, why, is_taken, tell).await? {
+        match self.recover(order, why, absence, tell).await? {
             Recovered::Standing(standing) => Ok(*standing),
             Recovered::Absent(order) => {
                 let to = if order.batch.is_some() {

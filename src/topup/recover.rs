@@ -11,6 +11,18 @@ use crate::ledger::{Attempt, Change};
 /// Why an order whose ref is taken stays unknown.
 const HIDDEN: &str = "the provider says that the ref is taken, and does not show the order";
 
+/// When an order that the provider says it does not know may be called absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Absence {
+    /// Twice, `retry_delay` apart: it is sent again under its ref, and the provider's refusal is the last guard.
+    BeforeSendingAgain,
+    /// Nothing is sent behind it, so no refusal would tell: also not before ten times `settle_delay` have passed
+    /// since it was sent. A request may still be landing, and an order may be shown late.
+    BeforeGivingUp,
+    /// Never: the provider has called its ref taken, so it is there and can't be seen yet.
+    Never,
+}
+
 /// What came of asking.
 pub(super) enum Recovered {
     /// It was found, it clashes, or nobody can tell.
@@ -21,13 +33,12 @@ pub(super) enum Recovered {
 
 impl Desk {
     /// Asks about an `unknown` order. Absent means: enveloped `NOT_FOUND` for both spellings, twice,
-    /// `retry_delay` apart, and nowhere on the list. An order whose ref the provider called taken is never
-    /// absent: it is there, and can't be seen yet.
+    /// `retry_delay` apart, and nowhere on the list. [`Absence`] says from when on that is believed.
     pub(super) async fn recover(
         &self,
         order: Order,
         why: String,
-        is_taken: bool,
+        absence: Absence,
         tell: Tell<'_>,
     ) -> Result<Recovered> {
         tell(&Event::Asking(&order));
@@ -59,7 +70,7 @@ impl Desk {
                     let order = self.note(&order, attempt).await?;
                     return Ok(standing(order, Trouble::Auth(auth)));
                 }
-                Sight::Absent(attempt) if is_taken => {
+                Sight::Absent(attempt) if absence == Absence::Never => {
                     self.ledger.note_attempt(&order, attempt).await?;
                     HIDDEN.clone_into(&mut why);
                     misses += 1;
@@ -71,7 +82,7 @@ impl Desk {
                 Sight::Absent(attempt) => {
                     self.ledger.note_attempt(&order, attempt).await?;
                     absences += 1;
-                    if absences >= 2 {
+                    if absences >= 2 && self.is_old_enough(&order, absence) {
                         return self.proved_absent(&order);
                     }
                     pause = self.pace.retry_delay;
@@ -80,7 +91,7 @@ impl Desk {
                     if let Some(attempt) = attempt {
                         self.ledger.note_attempt(&order, attempt).await?;
                     }
-                    why = if is_taken {
+                    why = if absence == Absence::Never {
                         format!("{REF_TAKEN}; {unclear}")
                     } else {
                         unclear
@@ -114,6 +125,15 @@ impl Desk {
             self.clock.now(),
         );
         self.pace.settle_delay.saturating_sub(since)
+    }
+
+    fn is_old_enough(&self, order: &Order, absence: Absence) -> bool {
+        let age = elapsed(order.sent_at.unwrap_or(order.created_at), self.clock.now());
+        match absence {
+            Absence::BeforeSendingAgain => true,
+            Absence::BeforeGivingUp => age >= self.pace.settle_delay.saturating_mul(10),
+            Absence::Never => false,
+        }
     }
 
     fn proved_absent(&self, order: &Order) -> Result<Recovered> {

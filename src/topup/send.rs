@@ -1,7 +1,7 @@
 //! Sending one order: written first, sent once, its answer stored before anything else happens.
 
 use super::meaning::{Meaning, Next, Patience};
-use super::recover::Recovered;
+use super::recover::{Absence, Recovered};
 use super::{Desk, Event, REF_TAKEN, Result, Standing, Tell, Trouble, attempt_of};
 use crate::api::{Client, Exchange, classify_send};
 use crate::domain::{Intent, Money, Operator, Order, State};
@@ -142,8 +142,8 @@ impl Desk {
                 }
                 Next::Recover => {
                     patience.sends += 1;
-                    let is_taken = self.was_told_taken(&order)?;
-                    match self.recover(order, meaning.why, is_taken, tell).await? {
+                    let absence = self.absence_of(&order, Absence::BeforeSendingAgain)?;
+                    match self.recover(order, meaning.why, absence, tell).await? {
                         Recovered::Standing(standing) => return Ok(*standing),
                         Recovered::Absent(order) if patience.sends >= self.pace.retry_attempts => {
                             let why =
@@ -183,12 +183,12 @@ impl Desk {
         wish: &Wish,
         tell: Tell<'_>,
     ) -> Result<Standing> {
-        let is_taken = self.was_told_taken(&order)?;
+        let absence = self.absence_of(&order, Absence::BeforeSendingAgain)?;
         let why = order
             .message
             .clone()
             .unwrap_or_else(|| "its answer was lost".to_owned());
-        let order = match self.recover(order, why, is_taken, tell).await? {
+        let order = match self.recover(order, why, absence, tell).await? {
             Recovered::Standing(standing) => return Ok(*standing),
             Recovered::Absent(order) => *order,
         };
@@ -227,12 +227,13 @@ impl Desk {
         }
     }
 
-    /// Whether the provider has ever said that the ref of this order is taken.
-    pub(super) fn was_told_taken(&self, order: &Order) -> Result<bool> {
+    /// An order whose ref the provider has ever called taken is never absent.
+    pub(super) fn absence_of(&self, order: &Order, otherwise: Absence) -> Result<Absence> {
         let attempts = self.ledger.attempts(order)?;
-        Ok(attempts
+        let is_taken = attempts
             .iter()
-            .any(|attempt| attempt.outcome.as_deref() == Some(REF_TAKEN)))
+            .any(|attempt| attempt.outcome.as_deref() == Some(REF_TAKEN));
+        Ok(if is_taken { Absence::Never } else { otherwise })
     }
 }
 

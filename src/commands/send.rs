@@ -15,7 +15,7 @@ use crate::domain::{
 };
 use crate::error::{Error, ExitCode, Kind, Result};
 use crate::ledger::{Begun, CapPassed, Caps, Guard};
-use crate::output::{Cell, Progress, Record, Tone, order_record};
+use crate::output::{Cell, Printer, Progress, Record, Tone, order_record};
 use crate::topup::{Event, Refusal, Standing, Wish};
 
 /// Which plan is meant.
@@ -130,7 +130,7 @@ async fn go_on_with(
     let progress = session.printer.spinner();
     let standing = connected
         .desk
-        .resume(order, &wish, &|event| tell(&progress, event))
+        .resume(order, &wish, &|event| tell(&session.printer, &progress, event))
         .await
         .map_err(unrecorded)?;
     finish(session, connected, request, standing, None, progress).await
@@ -452,7 +452,7 @@ async fn top_up(
     progress: &Progress,
 ) -> Result<Standing> {
     let desk = &connected.desk;
-    let tell = |event: &Event<'_>| tell(progress, event);
+    let tell = |event: &Event<'_>| tell(&session.printer, progress, event);
     let begun = match known {
         Some(order) => desk.top_up_again(order, wish, &tell).await,
         None => desk.top_up(wish, &tell).await,
@@ -497,7 +497,7 @@ async fn finish(
         let told_at_once = standing.balance;
         let ended = connected
             .desk
-            .wait(standing, &|event| tell(&progress, event))
+            .wait(standing, &|event| tell(&session.printer, &progress, event))
             .await
             .map_err(unrecorded)?;
         Standing {
@@ -523,7 +523,7 @@ fn conclude(
         .zip(order.cost)
         .map(|(before, cost)| if paid { before - cost } else { before });
     let balance = standing.balance.or(expected);
-    let text = |money: Money| Cell::money(money);
+    let text = |money: Money| Cell::money(money).shown_as(format!("{} DZD", money.grouped()));
     let record = order_record(order)
         .with(
             "account",
@@ -591,18 +591,23 @@ fn show_plan(session: &Session, connected: &Connected, request: &Request, offer:
     Ok(ExitCode::Success)
 }
 
-/// Says what happens while it happens.
-pub(super) fn tell(progress: &Progress, event: &Event<'_>) {
+/// Says what happens while it happens: each step on a line that stays, what is waited for beside the spinner.
+pub(super) fn tell(printer: &Printer, progress: &Progress, event: &Event<'_>) {
+    // In a log, the steps say it all.
+    let beside_spinner = |text: &str| {
+        if printer.terminal().stderr_is_terminal {
+            progress.say(text);
+        }
+    };
     match event {
         Event::Sending(order) => {
             let intent = &order.intent;
-            progress.say(&format!(
-                "sending {} DZD to {} with {}, ref {}",
-                intent.amount.grouped(),
-                intent.phone,
-                intent.plan,
-                intent.reference
+            let amount = intent.amount.grouped();
+            printer.status(&format!(
+                "sending {amount} DZD to {} with {}, ref {}",
+                intent.phone, intent.plan, intent.reference
             ));
+            beside_spinner("waiting for the answer");
         }
         Event::Moved(order) => {
             let word = order
@@ -610,14 +615,15 @@ pub(super) fn tell(progress: &Progress, event: &Event<'_>) {
                 .as_ref()
                 .map(|status| format!(" ({})", status.word()))
                 .unwrap_or_default();
-            progress.say(&format!("{}{word}, ref {}", order.state, order.intent.reference));
+            printer.status(&format!("{}{word}", order.state));
+            beside_spinner("waiting for its end");
         }
         Event::Asking(order) => progress.say(&format!(
             "no sure answer; asking about ref {}",
             order.intent.reference
         )),
         Event::Waiting { why, length } => {
-            progress.say(&format!("waiting {}s: {why}", length.as_secs().max(1)));
+            progress.say(&format!("waiting {}s: {why}", length.as_secs().max(1)))
         }
     }
 }

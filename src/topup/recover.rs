@@ -184,7 +184,7 @@ impl Desk {
             provider_status: Some(seen.status.clone()),
             topup_id: seen.id.clone(),
             provider_ref: seen.reference.clone(),
-            cost: seen.cost.filter(|_| to != State::Refunded),
+            cost: seen.cost,
             message: seen.message.clone(),
             offers: seen.offers.clone(),
             request_id,

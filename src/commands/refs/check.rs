@@ -63,7 +63,7 @@ async fn check_all(
             });
             continue;
         }
-        let tell = |event: &crate::topup::Event<'_>| tell(progress, event);
+        let tell = |event: &crate::topup::Event<'_>| tell(&session.printer, progress, event);
         let mut standing = desk.check(order, &tell).await.map_err(unrecorded)?;
         if request.waits {
             let left = timeout.saturating_sub(crate::clock::elapsed(started, session.clock.now()));

@@ -14,8 +14,11 @@ use crate::domain::{
     State, When,
 };
 
-/// Prepaid mobile credit in Algeria through the `OneClickDz` Flexy API, each top-up at most once
+/// Prepaid mobile credit, each top-up at most once
 #[derive(Debug, Parser)]
+#[command(
+    about = "Prepaid mobile credit in Algeria through the OneClickDz Flexy API, each top-up at most once"
+)]
 #[command(name = "oneclick", version, max_term_width = 100, after_help = help::EXAMPLES, after_long_help = help::LONG)]
 #[command(
     arg_required_else_help = true,
@@ -242,9 +245,6 @@ pub(super) struct ListArgs {
     /// Only orders to this number
     #[arg(long, value_name = "NUMBER")]
     pub phone: Option<Phone>,
-    /// Only orders of this batch
-    #[arg(long, value_name = "LABEL")]
-    pub batch: Option<String>,
     /// Only orders from then on: a day, an exact time, `today`, `yesterday`, or how long ago, as in `7d`
     #[arg(long, value_name = "WHEN")]
     pub since: Option<When>,

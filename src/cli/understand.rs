@@ -101,7 +101,6 @@ fn list_request(typed: ListArgs) -> refs::list::Request {
     refs::list::Request {
         states: typed.state,
         phone: typed.phone,
-        batch: typed.batch,
         since: typed.since,
         until: typed.until,
         open: typed.open,

@@ -7,6 +7,7 @@
 
 mod cache;
 mod error;
+mod guard;
 mod owner;
 mod queries;
 mod rows;
@@ -21,10 +22,11 @@ use rusqlite::Connection;
 
 pub use cache::StoredIdentity;
 pub use error::LedgerError;
+pub use guard::{CapPassed, Caps, Guard};
 pub use owner::Owner;
 pub use queries::{Filter, Move, OpenCount};
 pub use rows::Attempt;
-pub use writes::{Again, Begun, CapPassed, Caps, Change, Guard, NewSend, Written};
+pub use writes::{Again, Begun, Change, NewSend, Written};
 
 use crate::domain::{Account, Order, Ref};
 use writer::Writer;

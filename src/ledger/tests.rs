@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{Amount, Environment, Ref};
-use crate::ledger::{Filter, Ledger};
+use crate::ledger::{Caps, Filter, Ledger};
 
 type Outcome = std::result::Result<(), Box<dyn std::error::Error>>;
 

@@ -15,8 +15,6 @@ pub struct Request {
     pub states: Vec<State>,
     /// To this number.
     pub phone: Option<Phone>,
-    /// Of this batch.
-    pub batch: Option<String>,
     /// Written down at or after.
     pub since: Option<When>,
     /// Written down before the end of.
@@ -41,7 +39,7 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
     let filter = Filter {
         states,
         phone: request.phone.clone(),
-        batch: request.batch.clone(),
+        batch: None,
         since: request.since.map(|when| when.moment(now)),
         until: request.until.map(|when| when.end(now)),
         limit: limit.map(|limit| limit.saturating_add(1)),

@@ -1,0 +1,125 @@
+//! The repeat guard and the caps, counted over the ledger.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, named_params};
+
+use super::rows::{self, millis, state_words};
+use super::{Begun, Result};
+use crate::domain::{Account, Intent, Order, State};
+
+/// Limits over the ledger, in dinars of face value.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Caps {
+    /// For one number in a day.
+    pub per_number_per_day: Option<u64>,
+    /// For all numbers in a day.
+    pub per_day: Option<u64>,
+}
+
+/// What must hold, in the same transaction, for an order to be written as `sending`.
+#[derive(Debug, Clone, Default)]
+pub struct Guard {
+    /// No order with the same phone, plan and amount since then; none when the caller has consented.
+    pub no_repeat_since: Option<Timestamp>,
+    /// Caps on the day that began at `day_start`.
+    pub caps: Caps,
+    /// When the day began.
+    pub day_start: Timestamp,
+}
+
+/// Which cap would be passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CapPassed {
+    /// The key of the configuration.
+    pub cap: &'static str,
+    /// Its value, in dinars.
+    pub limit: u64,
+    /// What has or may have been paid today.
+    pub used: u64,
+}
+
+/// The repeat guard and the caps; none where both hold.
+pub(super) fn guarded(
+    connection: &Connection,
+    account: &Account,
+    intent: &Intent,
+    guard: &Guard,
+) -> Result<Option<Begun>> {
+    if let Some(since) = guard.no_repeat_since
+        && let Some(order) = repeat_of(connection, account, intent, since)?
+    {
+        return Ok(Some(Begun::Repeat(Box::new(order))));
+    }
+    let day = |phone: Option<&str>| paid_since(connection, account, intent, phone, guard.day_start);
+    let amount = u64::from(intent.amount.dinars());
+    let over = |cap, limit: Option<u64>, used: u64| {
+        limit
+            .filter(|limit| used.saturating_add(amount) > *limit)
+            .map(|limit| CapPassed { cap, limit, used })
+    };
+    if guard.caps.per_number_per_day.is_some()
+        && let Some(passed) = over(
+            "max_per_number_per_day",
+            guard.caps.per_number_per_day,
+            day(Some(intent.phone.as_str()))?,
+        )
+    {
+        return Ok(Some(Begun::OverCap(passed)));
+    }
+    if guard.caps.per_day.is_some()
+        && let Some(passed) = over("max_per_day", guard.caps.per_day, day(None)?)
+    {
+        return Ok(Some(Begun::OverCap(passed)));
+    }
+    Ok(None)
+}
+
+/// The newest order that has or may have paid the same to the same number since then.
+fn repeat_of(
+    connection: &Connection,
+    account: &Account,
+    intent: &Intent,
+    since: Timestamp,
+) -> Result<Option<Order>> {
+    let rest = format!(
+        "WHERE account = :account AND environment = :environment AND phone = :phone AND sent_at >= :since \
+         AND plan = :plan AND amount = :amount AND ref <> :ref AND state IN ({}) ORDER BY sent_at DESC LIMIT 1",
+        state_words(State::may_have_paid)
+    );
+    let environment = account.environment.word();
+    let found = rows::orders(
+        connection,
+        &rest,
+        named_params! {
+            ":account": account.username, ":environment": environment, ":phone": intent.phone.as_str(),
+            ":plan": intent.plan.as_str(), ":amount": intent.amount.dinars(), ":since": millis(since),
+            ":ref": intent.reference.as_str(),
+        },
+    )?;
+    Ok(found.into_iter().next())
+}
+
+/// The face value that has or may have been paid since then, this order left out.
+fn paid_since(
+    connection: &Connection,
+    account: &Account,
+    intent: &Intent,
+    phone: Option<&str>,
+    since: Timestamp,
+) -> Result<u64> {
+    let query = format!(
+        "SELECT coalesce(sum(amount), 0) FROM orders WHERE account = :account AND environment = :environment \
+         AND sent_at >= :since AND (:phone IS NULL OR phone = :phone) AND ref <> :ref AND state IN ({})",
+        state_words(State::may_have_paid)
+    );
+    let environment = account.environment.word();
+    let sum: i64 = connection.query_row(
+        &query,
+        named_params! {
+            ":account": account.username, ":environment": environment, ":since": millis(since),
+            ":phone": phone, ":ref": intent.reference.as_str(),
+        },
+        |row| row.get(0),
+    )?;
+    Ok(u64::try_from(sum).unwrap_or(0))
+}

@@ -16,7 +16,7 @@ mod writer;
 mod writes;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rusqlite::Connection;
 
@@ -40,7 +40,8 @@ pub struct Ledger {
     path: PathBuf,
     reader: Mutex<Connection>,
     writer: Writer,
-    owner: Owner,
+    /// Claimed with the first order that is sent: most commands send none.
+    owner: OnceLock<Owner>,
 }
 
 impl Ledger {
@@ -54,12 +55,11 @@ impl Ledger {
         let mut writing = schema::connect(path)?;
         schema::migrate(&mut writing, path)?;
         let reader = schema::connect(path)?;
-        let owner = Owner::claim(path)?;
         Ok(Self {
             path: path.to_owned(),
             reader: Mutex::new(reader),
             writer: Writer::start(writing)?,
-            owner,
+            owner: OnceLock::new(),
         })
     }
 
@@ -73,7 +73,20 @@ impl Ledger {
         order
             .owner
             .as_ref()
-            .is_some_and(|owner| !self.owner.is(owner) && Owner::is_alive(&self.path, owner))
+            .is_some_and(|owner| !self.is_us(owner) && Owner::is_alive(&self.path, owner))
+    }
+
+    fn is_us(&self, owner: &str) -> bool {
+        self.owner.get().is_some_and(|us| us.is(owner))
+    }
+
+    /// The name under which this process sends.
+    fn owner_name(&self) -> Result<&str> {
+        if self.owner.get().is_none() {
+            // A second claim in one process, made at the same moment, is dropped and its file with it.
+            let _ = self.owner.set(Owner::claim(&self.path)?);
+        }
+        Ok(self.owner.get().map_or("", Owner::name))
     }
 
     /// The order of an account under a ref.

@@ -130,7 +130,7 @@ impl Ledger {
     /// Writes an order as `sending`, durable when this returns, if its guard holds. Its one request may leave
     /// after that and not before (design, section 2).
     pub async fn begin(&self, new: NewSend) -> Result<Begun> {
-        let owner = self.owner.name().to_owned();
+        let owner = self.owner_name()?.to_owned();
         self.writer
             .write(move |connection| begin(connection, &new, &owner))
             .await

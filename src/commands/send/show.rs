@@ -130,7 +130,7 @@ pub(in crate::commands) fn tell(printer: &Printer, progress: &Progress, event: &
             order.intent.reference
         )),
         Event::Waiting { why, length } => {
-            progress.say(&format!("waiting {}s: {why}", length.as_secs().max(1)))
+            progress.say(&format!("waiting {}s: {why}", length.as_secs().max(1)));
         }
     }
 }

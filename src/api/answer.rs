@@ -166,6 +166,26 @@ pub(super) fn http_date(text: &str) -> Option<Timestamp> {
         .ok()
 }
 
+/// An exchange that ended with this status and body.
+#[cfg(test)]
+pub(super) fn answered(status: u16, body: &str) -> Exchange {
+    Exchange {
+        endpoint: Endpoint::Send,
+        path: String::new(),
+        request: None,
+        started_at: Timestamp::UNIX_EPOCH,
+        ended_at: Timestamp::UNIX_EPOCH,
+        outcome: Outcome::Answered(Box::new(Answer {
+            status,
+            request_id: None,
+            retry_after: None,
+            server_time: None,
+            envelope: Envelope::read(body),
+            text: String::new(),
+        })),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -184,28 +184,8 @@ pub(super) fn auth_fault(answer: &Answer) -> AuthFault {
 
 #[cfg(test)]
 mod tests {
-    use super::super::answer::Envelope;
-    use super::super::client::Endpoint;
+    use super::super::answer::answered;
     use super::*;
-    use jiff::Timestamp;
-
-    fn answered(status: u16, body: &str) -> Exchange {
-        Exchange {
-            endpoint: Endpoint::CheckRef,
-            path: String::new(),
-            request: None,
-            started_at: Timestamp::UNIX_EPOCH,
-            ended_at: Timestamp::UNIX_EPOCH,
-            outcome: Outcome::Answered(Box::new(Answer {
-                status,
-                request_id: None,
-                retry_after: None,
-                server_time: None,
-                envelope: Envelope::read(body),
-                text: String::new(),
-            })),
-        }
-    }
 
     fn error(code: &str, message: &str) -> String {
         format!(r#"{{"success":false,"error":{{"code":"{code}","message":"{message}"}}}}"#)

@@ -120,26 +120,11 @@ fn refused(error: &ErrorBody, status: u16) -> SendAnswer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::client::Endpoint;
+    use super::super::answer::answered;
     use super::*;
-    use jiff::Timestamp;
 
     fn class(status: u16, body: &str) -> SendAnswer {
-        classify_send(&Exchange {
-            endpoint: Endpoint::Send,
-            path: String::new(),
-            request: None,
-            started_at: Timestamp::UNIX_EPOCH,
-            ended_at: Timestamp::UNIX_EPOCH,
-            outcome: Outcome::Answered(Box::new(Answer {
-                status,
-                request_id: None,
-                retry_after: None,
-                server_time: None,
-                envelope: Envelope::read(body),
-                text: String::new(),
-            })),
-        })
+        classify_send(&answered(status, body))
     }
 
     fn error(code: &str) -> String {

@@ -4,24 +4,25 @@ use std::fmt::Write;
 
 use crate::simulator::{FAULTS, SWITCHES};
 
-pub(super) const EXAMPLES: &str = "\
+/// The examples of the first page: one text for the short and the long help.
+macro_rules! examples {
+    () => {
+        "\
 Examples:
   oneclick --simulate send --plan PREPAID_DJEZZY --phone 0778037340 --amount 500
   oneclick config init
   oneclick balance
   oneclick send --plan auto --phone '0778 03 73 40' --amount 500
   oneclick ref check
+"
+    };
+}
 
-`oneclick --help` adds exit codes and variables.";
+pub(super) const EXAMPLES: &str = concat!(examples!(), "\n`oneclick --help` adds exit codes and variables.");
 
-pub(super) const LONG: &str = "\
-Examples:
-  oneclick --simulate send --plan PREPAID_DJEZZY --phone 0778037340 --amount 500
-  oneclick config init
-  oneclick balance
-  oneclick send --plan auto --phone '0778 03 73 40' --amount 500
-  oneclick ref check
-
+pub(super) const LONG: &str = concat!(
+    examples!(),
+    "
 Exit codes:
   0    all that was asked for reached its good end
   1    a fault of oneclick itself
@@ -38,7 +39,8 @@ Exit codes:
 Variables:
   Every key of the configuration has one: ONECLICKDZ_API_KEY, ONECLICKDZ_PROFILE, ONECLICKDZ_OUTPUT,
   ONECLICKDZ_LEDGER, … (`oneclick config show` lists all keys). NO_COLOR, CLICOLOR_FORCE and COLUMNS
-  are respected, and so are the proxy variables.";
+  are respected, and so are the proxy variables."
+);
 
 pub(super) const BALANCE: &str = "\
 Examples:

@@ -17,11 +17,7 @@ pub struct Request {
 
 /// Shows the balance.
 pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
-    // The ledger only spares a call here: without it the balance can still be shown.
-    let ledger = session
-        .ledger()
-        .map_err(|error| session.printer.warn(&error.to_string()))
-        .ok();
+    let ledger = session.ledger_if_any();
     let link = session.link().await?;
     let identity = session.identify(&link, ledger.as_ref()).await?;
     let balance = session.balance(&link.client).await?;

@@ -54,6 +54,13 @@ impl Session {
         Ledger::open(&self.config.ledger.value).map_err(ledger_error)
     }
 
+    /// The ledger where it only spares a call: without it the command works all the same, and says so.
+    pub(super) fn ledger_if_any(&self) -> Option<Ledger> {
+        self.ledger()
+            .map_err(|error| self.printer.warn(&error.to_string()))
+            .ok()
+    }
+
     /// A client with the configured key, or against a simulator inside this process.
     pub(super) async fn link(&self) -> Result<Link> {
         if self.simulates {

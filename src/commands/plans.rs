@@ -21,10 +21,7 @@ pub struct Request {
 
 /// Shows the plans.
 pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
-    let ledger = session
-        .ledger()
-        .map_err(|error| session.printer.warn(&error.to_string()))
-        .ok();
+    let ledger = session.ledger_if_any();
     let link = session.link().await?;
     let account = session.identify(&link, ledger.as_ref()).await?.account;
     let catalogue = session

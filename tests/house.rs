@@ -11,7 +11,18 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("cli", &["commands", "config", "domain", "error", "simulator"]),
     (
         "commands",
-        &["topup", "api", "ledger", "domain", "output", "config", "error", "clock", "stop", "simulator"],
+        &[
+            "topup",
+            "api",
+            "ledger",
+            "domain",
+            "output",
+            "config",
+            "error",
+            "clock",
+            "stop",
+            "simulator",
+        ],
     ),
     ("topup", &["api", "ledger", "domain", "clock", "stop"]),
     ("api", &["domain", "clock"]),
@@ -56,11 +67,16 @@ fn read(path: &Path) -> String {
 
 fn entries(directory: &Path) -> Vec<PathBuf> {
     let listed = fs::read_dir(directory).unwrap_or_else(|error| fail(directory, &error));
-    listed.map(|entry| entry.unwrap_or_else(|error| fail(directory, &error)).path()).collect()
+    listed
+        .map(|entry| entry.unwrap_or_else(|error| fail(directory, &error)).path())
+        .collect()
 }
 
 fn name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// Every Rust file of `src` except `lib.rs`, with its room.
@@ -79,16 +95,30 @@ fn files() -> Vec<(String, PathBuf)> {
     walk(&source, &mut found);
     found.retain(|path| *path != source.join("lib.rs"));
     let room = |path: &Path| {
-        let first = path.strip_prefix(&source).ok().and_then(|inner| inner.components().next());
-        first.map(|first| first.as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned())
+        let first = path
+            .strip_prefix(&source)
+            .ok()
+            .and_then(|inner| inner.components().next());
+        first.map(|first| {
+            first
+                .as_os_str()
+                .to_string_lossy()
+                .trim_end_matches(".rs")
+                .to_owned()
+        })
     };
-    found.into_iter().map(|path| (room(&path).unwrap_or_default(), path)).collect()
+    found
+        .into_iter()
+        .map(|path| (room(&path).unwrap_or_default(), path))
+        .collect()
 }
 
 /// The code of a file: without comments, and without the texts that a line quotes.
 fn code(path: &Path) -> String {
     let text = read(path);
-    let lines = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+    let lines = text
+        .lines()
+        .map(|line| line.split("//").next().unwrap_or_default());
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -142,7 +172,10 @@ fn imports_run_one_way_down() {
         let code = code(&path);
         let mut imported = words_behind(&code, "crate::");
         imported.extend(words_behind(&code, "oneclick::"));
-        for other in imported.iter().filter(|other| rooms.contains(other.as_str()) && **other != room) {
+        for other in imported
+            .iter()
+            .filter(|other| rooms.contains(other.as_str()) && **other != room)
+        {
             if !allowed.contains(&other.as_str()) {
                 wrong.push(format!("{} imports `{other}`", path.display()));
             }
@@ -157,9 +190,14 @@ fn one_room_alone_names_each_of_these_crates() {
     for (room, path) in files() {
         let code = code(&path);
         for (krate, home) in CRATES.iter().filter(|(_, home)| *home != room) {
-            let named = code.match_indices(&format!("{krate}::")).any(|(place, _)| !code[..place].ends_with(is_word));
+            let named = code
+                .match_indices(&format!("{krate}::"))
+                .any(|(place, _)| !code[..place].ends_with(is_word));
             if named {
-                wrong.push(format!("{} names `{krate}`, which only `{home}` may", path.display()));
+                wrong.push(format!(
+                    "{} names `{krate}`, which only `{home}` may",
+                    path.display()
+                ));
             }
         }
     }
@@ -169,7 +207,8 @@ fn one_room_alone_names_each_of_these_crates() {
 /// The reader of imports sees what it must: this test's own eyes.
 #[test]
 fn the_reader_of_imports_sees_them() {
-    let code = "use crate::domain::{Ref, State};\nuse crate::{api::{Client, ledger}, clock};\nlet x = mycrate::cli;";
+    let code =
+        "use crate::domain::{Ref, State};\nuse crate::{api::{Client, ledger}, clock};\nlet x = mycrate::cli;";
     let words: Vec<_> = words_behind(code, "crate::").into_iter().collect();
     assert_eq!(words, ["api", "clock", "domain"]);
 }
@@ -193,8 +232,15 @@ fn the_top_level_is_as_designed() {
         "rustfmt.toml",
         "target",
     ];
-    let there: Vec<_> = entries(root()).iter().map(|path| name(path)).filter(|name| !name.starts_with('.')).collect();
-    let foreign: Vec<_> = there.iter().filter(|name| !allowed.contains(&name.as_str())).collect();
+    let there: Vec<_> = entries(root())
+        .iter()
+        .map(|path| name(path))
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    let foreign: Vec<_> = there
+        .iter()
+        .filter(|name| !allowed.contains(&name.as_str()))
+        .collect();
     assert!(foreign.is_empty(), "not in section 6 of the design: {foreign:?}");
     for needed in allowed.iter().filter(|name| **name != "target") {
         assert!(there.iter().any(|name| name == needed), "`{needed}` is missing");

@@ -3,7 +3,9 @@
 use crate::support::{KEY, PHONE, PLAN, Running, Shop};
 
 fn start_send<'shop>(shop: &'shop Shop, reference: &str) -> Running<'shop> {
-    let order = ["--plan", PLAN, "--phone", PHONE, "--amount", "500", "--ref", reference];
+    let order = [
+        "--plan", PLAN, "--phone", PHONE, "--amount", "500", "--ref", reference,
+    ];
     shop.start(&[&["send", "-o", "json"], &order[..]].concat())
 }
 
@@ -16,11 +18,15 @@ fn shop_that_hangs(fault: &str) -> Shop {
 fn killed_behind_the_acceptance_it_is_found() {
     let shop = shop_that_hangs("hang_after@1");
     let mut sending = start_send(&shop, "order-1");
-    shop.provider.await_books("the POST", |books| books.calls("send") == 1);
+    shop.provider
+        .await_books("the POST", |books| books.calls("send") == 1);
     sending.kill();
     assert_eq!(shop.ledger()["order-1"], "sending");
     shop.expect_agreement();
-    assert_eq!((shop.ledger()["order-1"].as_str(), shop.books().orders()), ("fulfilled", 1));
+    assert_eq!(
+        (shop.ledger()["order-1"].as_str(), shop.books().orders()),
+        ("fulfilled", 1)
+    );
     shop.send_as("order-1", 500).expect_exit(0).expect_paid_once();
 }
 
@@ -28,11 +34,18 @@ fn killed_behind_the_acceptance_it_is_found() {
 fn killed_before_the_acceptance_it_is_cancelled_and_can_be_sent() {
     let shop = shop_that_hangs("hang_before@1");
     let mut sending = start_send(&shop, "order-1");
-    shop.provider.await_books("the POST", |books| books.calls("send") == 1);
+    shop.provider
+        .await_books("the POST", |books| books.calls("send") == 1);
     sending.kill();
     shop.provider.set_faults(&[]);
-    shop.run(&["ref", "check", "order-1", "-o", "json"]).expect_exit(3).expect_error("cancelled");
-    assert_eq!((shop.books().calls("send"), shop.books().orders()), (1, 0), "a check never sends");
+    shop.run(&["ref", "check", "order-1", "-o", "json"])
+        .expect_exit(3)
+        .expect_error("cancelled");
+    assert_eq!(
+        (shop.books().calls("send"), shop.books().orders()),
+        (1, 0),
+        "a check never sends"
+    );
     shop.send_as("order-1", 500).expect_exit(0).expect_paid_once();
 }
 
@@ -42,11 +55,18 @@ fn killed_and_typed_again_it_is_paid_once() {
     for fault in ["hang_after@1", "hang_before@1"] {
         let shop = shop_that_hangs(fault);
         let mut sending = start_send(&shop, "order-1");
-        shop.provider.await_books("the POST", |books| books.calls("send") == 1);
+        shop.provider
+            .await_books("the POST", |books| books.calls("send") == 1);
         sending.kill();
         shop.provider.set_faults(&[]);
-        shop.send_as("order-1", 500).expect_true_exit().expect_exit(0).expect_paid_once();
-        assert!(shop.books().calls("check-ref") >= 1, "it sent without asking first: {fault}");
+        shop.send_as("order-1", 500)
+            .expect_true_exit()
+            .expect_exit(0)
+            .expect_paid_once();
+        assert!(
+            shop.books().calls("check-ref") >= 1,
+            "it sent without asking first: {fault}"
+        );
     }
 }
 
@@ -55,9 +75,22 @@ fn killed_and_typed_again_it_is_paid_once() {
 fn an_order_that_is_being_sent_is_left_alone() {
     let shop = shop_that_hangs("hang_after@1");
     let sending = start_send(&shop, "order-1");
-    shop.provider.await_books("the POST", |books| books.calls("send") == 1);
-    shop.run(&["ref", "check", "-o", "json"]).expect_exit(6).expect_error("busy");
-    let settle = ["ref", "settle", "order-1", "--as", "refunded", "--because", "a guess", "-o", "json"];
+    shop.provider
+        .await_books("the POST", |books| books.calls("send") == 1);
+    shop.run(&["ref", "check", "-o", "json"])
+        .expect_exit(6)
+        .expect_error("busy");
+    let settle = [
+        "ref",
+        "settle",
+        "order-1",
+        "--as",
+        "refunded",
+        "--because",
+        "a guess",
+        "-o",
+        "json",
+    ];
     let refused = shop.run(&settle);
     assert_ne!(refused.code, Some(0), "{refused:?}");
     assert_eq!(shop.ledger()["order-1"], "sending");
@@ -71,7 +104,8 @@ fn a_first_interrupt_awaits_the_answer() {
     for (name, code) in [("INT", 130), ("TERM", 143)] {
         let shop = Shop::open_with(&["--latency", "500ms"]);
         let sending = start_send(&shop, "order-1");
-        shop.provider.await_books("the POST", |books| books.calls("send") == 1);
+        shop.provider
+            .await_books("the POST", |books| books.calls("send") == 1);
         sending.signal(name);
         let ended = sending.finish().expect_exit(code);
         let state = shop.ledger()["order-1"].clone();
@@ -86,7 +120,8 @@ fn a_first_interrupt_awaits_the_answer() {
 fn an_interrupt_in_a_hang_leaves_it_unknown() {
     let shop = Shop::open().faults(["hang_after@1"]);
     let sending = start_send(&shop, "order-1");
-    shop.provider.await_books("the POST", |books| books.calls("send") == 1);
+    shop.provider
+        .await_books("the POST", |books| books.calls("send") == 1);
     sending.signal("INT");
     sending.finish().expect_exit(130);
     assert_eq!(shop.ledger()["order-1"], "unknown");
@@ -99,14 +134,18 @@ fn an_interrupt_in_a_hang_leaves_it_unknown() {
 fn a_second_interrupt_leaves_at_once() {
     let shop = shop_that_hangs("hang_after@1");
     let sending = start_send(&shop, "order-1");
-    shop.provider.await_books("the POST", |books| books.calls("send") == 1);
+    shop.provider
+        .await_books("the POST", |books| books.calls("send") == 1);
     let started = std::time::Instant::now();
     sending.signal("INT");
     // Two signals that are pending together are one; the first must have been taken.
     std::thread::sleep(std::time::Duration::from_millis(100));
     sending.signal("INT");
     sending.finish().expect_exit(130);
-    assert!(started.elapsed().as_secs() < 10, "it waited for the answer all the same");
+    assert!(
+        started.elapsed().as_secs() < 10,
+        "it waited for the answer all the same"
+    );
     assert_eq!(shop.ledger()["order-1"], "sending");
     shop.expect_agreement();
 }
@@ -116,7 +155,11 @@ fn a_second_interrupt_leaves_at_once() {
 fn a_killed_process_leaves_no_key_behind() {
     let shop = shop_that_hangs("hang_after@1");
     let mut sending = start_send(&shop, "order-1");
-    shop.provider.await_books("the POST", |books| books.calls("send") == 1);
+    shop.provider
+        .await_books("the POST", |books| books.calls("send") == 1);
     sending.kill();
-    assert_eq!(crate::guards::files_with(shop.home(), KEY.as_bytes()), Vec::<std::path::PathBuf>::new());
+    assert_eq!(
+        crate::guards::files_with(shop.home(), KEY.as_bytes()),
+        Vec::<std::path::PathBuf>::new()
+    );
 }

@@ -12,7 +12,11 @@ pub fn files_with(directory: &Path, needle: &[u8]) -> Vec<PathBuf> {
         let path = entry.or_fail("not read").path();
         if path.is_dir() {
             found.extend(files_with(&path, needle));
-        } else if fs::read(&path).or_fail("not read").windows(needle.len()).any(|bytes| bytes == needle) {
+        } else if fs::read(&path)
+            .or_fail("not read")
+            .windows(needle.len())
+            .any(|bytes| bytes == needle)
+        {
             found.push(path);
         }
     }
@@ -29,16 +33,34 @@ fn expect_secret(shop: &Shop, outcome: &Outcome<'_>) {
 
 #[test]
 fn a_wrong_key_costs_one_request() {
-    for command in [&["balance"][..], &["plans"], &["ref", "check"], &["config", "check"]] {
+    for command in [
+        &["balance"][..],
+        &["plans"],
+        &["ref", "check"],
+        &["config", "check"],
+    ] {
         let shop = Shop::open().set("ONECLICKDZ_API_KEY", "a-wrong-key-1234");
-        shop.run(&[command, &["-o", "json"]].concat()).expect_exit(4).expect_error("INVALID_ACCESS_TOKEN");
+        shop.run(&[command, &["-o", "json"]].concat())
+            .expect_exit(4)
+            .expect_error("INVALID_ACCESS_TOKEN");
         let books = shop.books();
-        assert_eq!((books.all_calls(), books.0["bad_keys"].as_u64()), (1, Some(1)), "{command:?}");
+        assert_eq!(
+            (books.all_calls(), books.0["bad_keys"].as_u64()),
+            (1, Some(1)),
+            "{command:?}"
+        );
     }
     let shop = Shop::open().set("ONECLICKDZ_API_KEY", "a-wrong-key-1234");
     let refused = shop.send(500).expect_exit(4).expect_no_post();
-    assert_eq!((refused.error()["kind"].as_str(), shop.books().all_calls()), (Some("auth"), 1), "{refused:?}");
-    assert_eq!(files_with(shop.home(), b"a-wrong-key-1234"), Vec::<PathBuf>::new());
+    assert_eq!(
+        (refused.error()["kind"].as_str(), shop.books().all_calls()),
+        (Some("auth"), 1),
+        "{refused:?}"
+    );
+    assert_eq!(
+        files_with(shop.home(), b"a-wrong-key-1234"),
+        Vec::<PathBuf>::new()
+    );
 }
 
 /// A key that is refused only when it sends, since whose it is was stored before: one POST and the end.
@@ -58,13 +80,19 @@ fn a_missing_key_is_told_without_a_request() {
     let shop = Shop::open().unset("ONECLICKDZ_API_KEY");
     let refused = shop.send(500).expect_exit(4).expect_no_post();
     assert_eq!(shop.books().all_calls(), 0, "{refused:?}");
-    assert!(!refused.error()["hints"].as_array().or_fail("no hints").is_empty(), "{refused:?}");
+    assert!(
+        !refused.error()["hints"].as_array().or_fail("no hints").is_empty(),
+        "{refused:?}"
+    );
 }
 
 #[test]
 fn a_key_that_may_only_read_sends_nothing() {
     let shop = Shop::open().switches(["scope=READ-ONLY"]);
-    shop.send(500).expect_exit(4).expect_error("read_only_key").expect_no_post();
+    shop.send(500)
+        .expect_exit(4)
+        .expect_error("read_only_key")
+        .expect_no_post();
     shop.run(&["balance"]).expect_exit(0);
 }
 
@@ -72,19 +100,39 @@ fn a_key_that_may_only_read_sends_nothing() {
 #[test]
 fn the_key_is_nowhere() {
     let shop = Shop::open().faults(["answer_lost@1"]);
-    for command in [&["balance"][..], &["plans", "--all"], &["config", "show"], &["config", "check"]] {
+    for command in [
+        &["balance"][..],
+        &["plans", "--all"],
+        &["config", "show"],
+        &["config", "check"],
+    ] {
         expect_secret(&shop, &shop.run(&[command, &["-vv"]].concat()).expect_exit(0));
     }
     let sent = shop.send_plus(500, &["-vv", "--ref", "order-1"]).expect_exit(0);
-    assert!(sent.stderr.contains("/v3/mobile/send"), "the wire is not shown at all\n{sent:?}");
+    assert!(
+        sent.stderr.contains("/v3/mobile/send"),
+        "the wire is not shown at all\n{sent:?}"
+    );
     expect_secret(&shop, &sent);
-    for command in [&["ref", "show", "order-1"][..], &["ref", "list"], &["ref", "check", "order-1"]] {
-        expect_secret(&shop, &shop.run(&[command, &["-vv", "-o", "json"]].concat()).expect_exit(0));
+    for command in [
+        &["ref", "show", "order-1"][..],
+        &["ref", "list"],
+        &["ref", "check", "order-1"],
+    ] {
+        expect_secret(
+            &shop,
+            &shop
+                .run(&[command, &["-vv", "-o", "json"]].concat())
+                .expect_exit(0),
+        );
     }
     let shop = Shop::open();
     let asked = shop.run(&["config", "check", "-vv"]).expect_exit(0);
     assert!(asked.stderr.contains("/v3/validate"), "{asked:?}");
-    assert!(!asked.stderr.contains("allowedips"), "the body of validate is shown\n{asked:?}");
+    assert!(
+        !asked.stderr.contains("allowedips"),
+        "the body of validate is shown\n{asked:?}"
+    );
 }
 
 /// The same phone, plan and amount again needs consent; another amount does not.
@@ -93,7 +141,10 @@ fn a_repeat_needs_again() {
     let shop = Shop::open();
     shop.send(500).expect_exit(0);
     let refused = shop.send(500).expect_exit(2).expect_error("repeat");
-    assert!(refused.error()["hints"].to_string().contains("--again"), "{refused:?}");
+    assert!(
+        refused.error()["hints"].to_string().contains("--again"),
+        "{refused:?}"
+    );
     assert_eq!(shop.books().orders(), 1);
     shop.send(600).expect_exit(0);
     shop.send_plus(500, &["--again"]).expect_exit(0);
@@ -128,7 +179,10 @@ fn only_what_may_have_been_delivered_is_a_repeat() {
 #[test]
 fn caps_stop_what_would_pass_them() {
     let shop = Shop::open().set("ONECLICKDZ_MAX_PER_SEND", "400");
-    shop.send(500).expect_exit(9).expect_error("max_per_send").expect_no_post();
+    shop.send(500)
+        .expect_exit(9)
+        .expect_error("max_per_send")
+        .expect_no_post();
     shop.send(400).expect_exit(0);
     for cap in ["max_per_number_per_day", "max_per_day"] {
         let shop = Shop::open().set(&format!("ONECLICKDZ_{}", cap.to_uppercase()), "1000");
@@ -142,7 +196,10 @@ fn caps_stop_what_would_pass_them() {
 #[test]
 fn a_balance_that_does_not_cover_it_sends_nothing() {
     let shop = Shop::open_with(&["--balance", "300"]);
-    shop.send(500).expect_exit(9).expect_error("balance_too_low").expect_no_post();
+    shop.send(500)
+        .expect_exit(9)
+        .expect_error("balance_too_low")
+        .expect_no_post();
     shop.send(300).expect_exit(0).expect_paid_once();
 }
 
@@ -150,7 +207,9 @@ fn a_balance_that_does_not_cover_it_sends_nothing() {
 fn the_threshold_of_a_balance_is_9() {
     let shop = Shop::open_with(&["--balance", "300"]);
     shop.run(&["balance", "--min", "300"]).expect_exit(0);
-    shop.run(&["balance", "--min", "300.01", "-o", "json"]).expect_exit(9).expect_error("below_min");
+    shop.run(&["balance", "--min", "300.01", "-o", "json"])
+        .expect_exit(9)
+        .expect_error("below_min");
 }
 
 #[test]
@@ -164,19 +223,43 @@ fn what_cannot_be_sold_is_refused_before_it_leaves() {
     ];
     let shop = Shop::open();
     for (plan, amount, code) in cases {
-        let order = ["send", "--plan", plan, "--phone", PHONE, "--amount", amount, "-o", "json"];
-        shop.run(&order).expect_exit(3).expect_error(code).expect_no_post();
+        let order = [
+            "send", "--plan", plan, "--phone", PHONE, "--amount", amount, "-o", "json",
+        ];
+        shop.run(&order)
+            .expect_exit(3)
+            .expect_error(code)
+            .expect_no_post();
     }
-    let mistyped = shop.run(&["send", "--plan", "PREPAID_DJEZY", "--phone", PHONE, "--amount", "500"]);
+    let mistyped = shop.run(&[
+        "send",
+        "--plan",
+        "PREPAID_DJEZY",
+        "--phone",
+        PHONE,
+        "--amount",
+        "500",
+    ]);
     mistyped.expect_said(["did you mean `PREPAID_DJEZZY`?"]);
-    assert!(shop.ledger().is_empty(), "nothing that never could be sent is an order");
+    assert!(
+        shop.ledger().is_empty(),
+        "nothing that never could be sent is an order"
+    );
 }
 
 /// A fixed plan is sent with its price, spelt out.
 #[test]
 fn a_fixed_plan_needs_no_amount() {
     let shop = Shop::open();
-    let sent = shop.run(&["send", "--plan", "PIXX_500", "--phone", "0661234567", "-o", "json"]);
+    let sent = shop.run(&[
+        "send",
+        "--plan",
+        "PIXX_500",
+        "--phone",
+        "0661234567",
+        "-o",
+        "json",
+    ]);
     assert_eq!(sent.expect_exit(0).expect_paid_once().json()["amount"], 500);
 }
 
@@ -184,20 +267,30 @@ fn a_fixed_plan_needs_no_amount() {
 #[test]
 fn phones_are_read_as_people_write_them() {
     let shop = Shop::open();
-    for (number, phone) in ["+213 778 03 73 40", "0778-03-73-40", "00213778037340"].iter().enumerate() {
+    for (number, phone) in ["+213 778 03 73 40", "0778-03-73-40", "00213778037340"]
+        .iter()
+        .enumerate()
+    {
         let amount = (500 + number).to_string();
-        let sent = shop.run(&["send", "--plan", "auto", "--phone", phone, "--amount", &amount, "-o", "json"]);
+        let sent = shop.run(&[
+            "send", "--plan", "auto", "--phone", phone, "--amount", &amount, "-o", "json",
+        ]);
         let order = sent.expect_exit(0).json();
         assert_eq!((&order["phone"], &order["plan"]), (&PHONE.into(), &PLAN.into()));
     }
-    let other = shop.run(&["send", "--plan", PLAN, "--phone", "0661234567", "--amount", "500"]).expect_exit(0);
+    let other = shop
+        .run(&["send", "--plan", PLAN, "--phone", "0661234567", "--amount", "500"])
+        .expect_exit(0);
     other.expect_said(["Mobilis", "Djezzy"]);
 }
 
 #[test]
 fn a_key_of_the_other_environment_is_refused() {
     let shop = Shop::open().set("ONECLICKDZ_ENVIRONMENT", "production");
-    shop.send(500).expect_exit(4).expect_error("environment_mismatch").expect_no_post();
+    shop.send(500)
+        .expect_exit(4)
+        .expect_error("environment_mismatch")
+        .expect_no_post();
     let shop = Shop::open_with(&["--environment", "production"]).set("ONECLICKDZ_ENVIRONMENT", "production");
     let sent = shop.send(500).expect_exit(0);
     assert_eq!(sent.json()["environment"], "production", "{sent:?}");
@@ -207,7 +300,15 @@ fn a_key_of_the_other_environment_is_refused() {
 #[test]
 fn a_dry_run_sends_nothing() {
     let shop = Shop::open();
-    let shown = shop.send_plus(500, &["-n"]).expect_exit(0).expect_no_post().json();
-    assert_eq!((&shown["dry_run"], &shown["cost"]), (&true.into(), &"496.25".into()), "{shown}");
+    let shown = shop
+        .send_plus(500, &["-n"])
+        .expect_exit(0)
+        .expect_no_post()
+        .json();
+    assert_eq!(
+        (&shown["dry_run"], &shown["cost"]),
+        (&true.into(), &"496.25".into()),
+        "{shown}"
+    );
     assert!(shop.ledger().is_empty());
 }

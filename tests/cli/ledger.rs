@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
 
-use crate::support::{Outcome, OrFail, Shop};
+use crate::support::{OrFail, Outcome, Shop};
 
 /// Nothing was asked and nothing was sent, and the error says how to mend it.
 #[track_caller]
@@ -11,7 +11,12 @@ fn expect_refused(shop: &Shop, code: &str) {
     let calls = shop.books().all_calls();
     let check = |refused: Outcome<'_>| {
         let refused = refused.expect_exit(10).expect_error(code);
-        assert!(refused.error()["hints"].as_array().is_some_and(|hints| !hints.is_empty()), "{refused:?}");
+        assert!(
+            refused.error()["hints"]
+                .as_array()
+                .is_some_and(|hints| !hints.is_empty()),
+            "{refused:?}"
+        );
         assert_eq!(shop.books().all_calls(), calls, "a request has left: {refused:?}");
     };
     check(shop.send(500));
@@ -66,13 +71,19 @@ fn a_newer_ledger_is_refused() {
     let shop = Shop::open();
     shop.send(500).expect_exit(0);
     assert!(shop.ledger_path().exists(), "the ledger is elsewhere");
-    let mut file = fs::OpenOptions::new().write(true).open(shop.ledger_path()).or_fail("no ledger");
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .open(shop.ledger_path())
+        .or_fail("no ledger");
     file.seek(SeekFrom::Start(60)).or_fail("no offset 60");
     file.write_all(&999_u32.to_be_bytes()).or_fail("not written");
     drop(file);
     expect_refused(&shop, "ledger_newer");
     let refused = shop.send(600);
-    assert!(refused.error()["message"].to_string().contains("999"), "{refused:?}");
+    assert!(
+        refused.error()["message"].to_string().contains("999"),
+        "{refused:?}"
+    );
 }
 
 /// In the middle of the file, where the first page no longer tells it.
@@ -98,7 +109,10 @@ fn a_directory_that_cannot_be_written_cannot_hold_one() {
     if fs::write(directory.join("probe"), "").is_ok() {
         return;
     }
-    let shop = shop.set("ONECLICKDZ_LEDGER", directory.join("ledger.db").display().to_string());
+    let shop = shop.set(
+        "ONECLICKDZ_LEDGER",
+        directory.join("ledger.db").display().to_string(),
+    );
     expect_refused(&shop, "ledger_unavailable");
 }
 

@@ -27,12 +27,22 @@ impl Provider {
                 command.args([flag, value]);
             }
         }
-        command.args(flags).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+            .args(flags)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
         let mut process = command.spawn().or_fail("the simulator does not start");
         let stdout = process.stdout.take().or_fail("the simulator has no stdout");
         let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line).or_fail("the simulator says nothing");
-        let address = line.trim().strip_prefix("http://").or_fail("the simulator tells no address").to_owned();
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .or_fail("the simulator says nothing");
+        let address = line
+            .trim()
+            .strip_prefix("http://")
+            .or_fail("the simulator tells no address")
+            .to_owned();
         Self { process, address }
     }
 
@@ -55,7 +65,11 @@ impl Provider {
             if holds(&books) {
                 return books;
             }
-            assert!(started.elapsed() < Duration::from_secs(10), "never seen: {what}; {}", books.0);
+            assert!(
+                started.elapsed() < Duration::from_secs(10),
+                "never seen: {what}; {}",
+                books.0
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -84,18 +98,29 @@ impl Provider {
 
     #[track_caller]
     fn call(&self, method: &str, route: &str, body: &Value) -> Value {
-        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
         let mut stream = TcpStream::connect(&self.address).or_fail("the simulator is gone");
         let (address, length) = (&self.address, body.len());
         let head = format!(
             "{method} /_simulator/{route} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
              content-type: application/json\r\ncontent-length: {length}\r\n\r\n"
         );
-        stream.write_all(format!("{head}{body}").as_bytes()).or_fail("the simulator does not listen");
+        stream
+            .write_all(format!("{head}{body}").as_bytes())
+            .or_fail("the simulator does not listen");
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).or_fail("the simulator does not answer");
+        stream
+            .read_to_string(&mut answer)
+            .or_fail("the simulator does not answer");
         let (head, body) = answer.split_once("\r\n\r\n").or_fail("the answer has no body");
-        assert!(head.starts_with("HTTP/1.1 200"), "{method} {route} is refused: {body}");
+        assert!(
+            head.starts_with("HTTP/1.1 200"),
+            "{method} {route} is refused: {body}"
+        );
         serde_json::from_str(body).or_fail("the answer is no JSON")
     }
 }
@@ -124,7 +149,12 @@ impl Books {
 
     /// Every accepted ref.
     pub fn refs(&self) -> Vec<String> {
-        self.0["accepted"].as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect()
+        self.0["accepted"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| name.clone())
+            .collect()
     }
 
     /// The provider's word on a ref, where it knows it.
@@ -139,14 +169,24 @@ impl Books {
 
     /// How often anything was called.
     pub fn all_calls(&self) -> u64 {
-        self.0["calls"].as_object().into_iter().flatten().filter_map(|(_, count)| count.as_u64()).sum()
+        self.0["calls"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter_map(|(_, count)| count.as_u64())
+            .sum()
     }
 
     /// No ref was accepted twice.
     #[track_caller]
     pub fn expect_no_doubles(&self) {
         for reference in self.refs() {
-            assert_eq!(self.count(&reference), 1, "`{reference}` was topped up twice: {}", self.0);
+            assert_eq!(
+                self.count(&reference),
+                1,
+                "`{reference}` was topped up twice: {}",
+                self.0
+            );
         }
     }
 }

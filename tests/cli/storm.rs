@@ -30,7 +30,9 @@ fn send_all(shop: &Shop, clerk: u32) -> Vec<(String, Option<i32>)> {
         .map(|number| {
             let reference = format!("storm-{clerk}-{number}");
             let amount = (500 + clerk * 100 + number).to_string();
-            let order = ["--plan", PLAN, "--phone", PHONE, "--amount", &amount, "--ref", &reference];
+            let order = [
+                "--plan", PLAN, "--phone", PHONE, "--amount", &amount, "--ref", &reference,
+            ];
             let sent = shop.run(&[&["send", "-o", "json"], &order[..]].concat());
             (reference, sent.code)
         })
@@ -43,17 +45,27 @@ fn a_storm_of_all_faults_pays_nothing_twice_and_lies_never() {
     // Account and plans are known before it begins.
     shop.run(&["plans"]).expect_exit(0);
     let weather = weather();
-    shop.provider.set_faults(&weather.iter().map(String::as_str).collect::<Vec<_>>());
+    shop.provider
+        .set_faults(&weather.iter().map(String::as_str).collect::<Vec<_>>());
     let shop = &shop;
     let codes: BTreeMap<_, _> = std::thread::scope(|scope| {
-        let clerks: Vec<_> = (0..CLERKS).map(|clerk| scope.spawn(move || send_all(shop, clerk))).collect();
-        clerks.into_iter().flat_map(|clerk| clerk.join().or_fail("a clerk fell")).collect()
+        let clerks: Vec<_> = (0..CLERKS)
+            .map(|clerk| scope.spawn(move || send_all(shop, clerk)))
+            .collect();
+        clerks
+            .into_iter()
+            .flat_map(|clerk| clerk.join().or_fail("a clerk fell"))
+            .collect()
     });
     shop.provider.set_faults(&[]);
     let (books, ledger) = (shop.books(), shop.ledger());
     books.expect_no_doubles();
     let struck = books.calls("send") + books.calls("check-ref");
-    assert!(struck > u64::from(CLERKS * SENDS_PER_CLERK), "it was no storm: {}", books.0);
+    assert!(
+        struck > u64::from(CLERKS * SENDS_PER_CLERK),
+        "it was no storm: {}",
+        books.0
+    );
     for (reference, code) in &codes {
         let state = ledger.get(reference).map(String::as_str);
         let is_true = match code {
@@ -63,7 +75,11 @@ fn a_storm_of_all_faults_pays_nothing_twice_and_lies_never() {
             Some(8) => books.count(reference) == 1 && state == Some("accepted"),
             _ => false,
         };
-        assert!(is_true, "`{reference}`: {code:?}, `{state:?}` here, {:?} there", books.status(reference));
+        assert!(
+            is_true,
+            "`{reference}`: {code:?}, `{state:?}` here, {:?} there",
+            books.status(reference)
+        );
     }
     shop.expect_agreement();
 }

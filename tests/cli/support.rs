@@ -72,12 +72,18 @@ impl Shop {
     pub fn open_with(flags: &[&str]) -> Self {
         let home = tempfile::tempdir().or_fail("no temporary directory");
         let provider = Provider::open(home.path(), flags);
-        let mut variables: BTreeMap<_, _> =
-            SETTINGS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let mut variables: BTreeMap<_, _> = SETTINGS
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
         variables.insert("HOME".to_owned(), home.path().display().to_string());
         variables.insert("ONECLICKDZ_BASE_URL".to_owned(), provider.url());
         variables.insert("ONECLICKDZ_API_KEY".to_owned(), KEY.to_owned());
-        Self { home, provider, variables }
+        Self {
+            home,
+            provider,
+            variables,
+        }
     }
 
     /// Sets a variable for all that is run from now on.
@@ -101,7 +107,9 @@ impl Shop {
 
     #[must_use]
     pub fn switches<const N: usize>(self, switches: [&str; N]) -> Self {
-        switches.iter().for_each(|switch| self.provider.set_switch(switch));
+        switches
+            .iter()
+            .for_each(|switch| self.provider.set_switch(switch));
         self
     }
 
@@ -120,7 +128,11 @@ impl Shop {
 
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(BINARY);
-        command.env_clear().envs(&self.variables).current_dir(self.home()).args(arguments);
+        command
+            .env_clear()
+            .envs(&self.variables)
+            .current_dir(self.home())
+            .args(arguments);
         command
     }
 
@@ -138,9 +150,16 @@ impl Shop {
     /// Starts a command and leaves it running.
     pub fn start(&self, arguments: &[&str]) -> Running<'_> {
         let mut command = self.command(arguments);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let process = command.spawn().or_fail("the command does not start");
-        Running { shop: self, process, arguments: owned(arguments) }
+        Running {
+            shop: self,
+            process,
+            arguments: owned(arguments),
+        }
     }
 
     fn outcome(&self, arguments: &[&str], output: &std::process::Output) -> Outcome<'_> {
@@ -160,7 +179,9 @@ impl Shop {
 
     pub fn send_plus(&self, amount: u32, more: &[&str]) -> Outcome<'_> {
         let amount = amount.to_string();
-        let mut arguments = vec!["send", "--plan", PLAN, "--phone", PHONE, "--amount", &amount, "-o", "json"];
+        let mut arguments = vec![
+            "send", "--plan", PLAN, "--phone", PHONE, "--amount", &amount, "-o", "json",
+        ];
         arguments.extend(more);
         self.run(&arguments)
     }
@@ -173,9 +194,18 @@ impl Shop {
     /// State by ref, as the ledger has it.
     #[track_caller]
     pub fn ledger(&self) -> BTreeMap<String, String> {
-        let listed = self.run(&["ref", "list", "--limit", "0", "-o", "json"]).expect_exit(0).json();
-        let word = |row: &Value, key: &str| row[key].as_str().or_fail("a row without ref or state").to_owned();
-        listed.as_array().into_iter().flatten().map(|row| (word(row, "ref"), word(row, "state"))).collect()
+        let listed = self
+            .run(&["ref", "list", "--limit", "0", "-o", "json"])
+            .expect_exit(0)
+            .json();
+        let word =
+            |row: &Value, key: &str| row[key].as_str().or_fail("a row without ref or state").to_owned();
+        listed
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|row| (word(row, "ref"), word(row, "state")))
+            .collect()
     }
 
     /// The road is mended and time passes; then one `ref check` makes ledger and books say the same.
@@ -193,10 +223,17 @@ impl Shop {
                 "cancelled" | "rejected" | "planned" => books.status(reference).is_none(),
                 _ => false,
             };
-            assert!(agrees, "`{reference}` is `{state}` here; the books: {}\n{checked:?}", books.0);
+            assert!(
+                agrees,
+                "`{reference}` is `{state}` here; the books: {}\n{checked:?}",
+                books.0
+            );
         }
         for reference in books.refs() {
-            assert!(ledger.contains_key(&reference), "`{reference}` is lost: {ledger:?}");
+            assert!(
+                ledger.contains_key(&reference),
+                "`{reference}` is lost: {ledger:?}"
+            );
         }
     }
 }
@@ -222,7 +259,10 @@ impl<'shop> Running<'shop> {
     /// Sends a signal by name, as the shell spells it.
     pub fn signal(&self, name: &str) {
         let line = format!("kill -{name} {}", self.process.id());
-        let sent = Command::new("/bin/sh").args(["-c", &line]).status().or_fail("there is no /bin/sh");
+        let sent = Command::new("/bin/sh")
+            .args(["-c", &line])
+            .status()
+            .or_fail("there is no /bin/sh");
         assert!(sent.success(), "`{line}` fails");
     }
 
@@ -231,14 +271,23 @@ impl<'shop> Running<'shop> {
         let (stdout, stderr) = (self.process.stdout.take(), self.process.stderr.take());
         let read = |pipe: Option<Box<dyn std::io::Read>>| {
             let mut text = Vec::new();
-            pipe.or_fail("it has no pipe").read_to_end(&mut text).or_fail("its output can't be read");
+            pipe.or_fail("it has no pipe")
+                .read_to_end(&mut text)
+                .or_fail("its output can't be read");
             text
         };
         let stdout = read(stdout.map(|pipe| Box::new(pipe) as Box<dyn std::io::Read>));
         let stderr = read(stderr.map(|pipe| Box::new(pipe) as Box<dyn std::io::Read>));
         let status = self.process.wait().or_fail("it does not end");
         let words: Vec<_> = self.arguments.iter().map(String::as_str).collect();
-        self.shop.outcome(&words, &std::process::Output { status, stdout, stderr })
+        self.shop.outcome(
+            &words,
+            &std::process::Output {
+                status,
+                stdout,
+                stderr,
+            },
+        )
     }
 }
 
@@ -262,9 +311,18 @@ pub struct Outcome<'shop> {
 
 impl Debug for Outcome<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { arguments, code, stdout, stderr, .. } = self;
+        let Self {
+            arguments,
+            code,
+            stdout,
+            stderr,
+            ..
+        } = self;
         let line = arguments.join(" ");
-        write!(formatter, "$ oneclick {line}\nexit: {code:?}\nstdout:\n{stdout}\nstderr:\n{stderr}")
+        write!(
+            formatter,
+            "$ oneclick {line}\nexit: {code:?}\nstdout:\n{stdout}\nstderr:\n{stderr}"
+        )
     }
 }
 
@@ -288,7 +346,12 @@ impl Outcome<'_> {
     #[track_caller]
     pub fn expect_no_post(self) -> Self {
         let books = self.shop.books();
-        assert_eq!((books.calls("send"), books.orders()), (0, 0), "{self:?}\n{}", books.0);
+        assert_eq!(
+            (books.calls("send"), books.orders()),
+            (0, 0),
+            "{self:?}\n{}",
+            books.0
+        );
         self
     }
 
@@ -300,7 +363,9 @@ impl Outcome<'_> {
         let state = ledger.get(&reference).map(String::as_str);
         let is_true = match self.code {
             Some(0) => status == Some("FULFILLED") && state == Some("fulfilled"),
-            Some(3) => matches!(status, None | Some("REFUNDED")) && !matches!(state, Some("unknown" | "accepted")),
+            Some(3) => {
+                matches!(status, None | Some("REFUNDED")) && !matches!(state, Some("unknown" | "accepted"))
+            }
             Some(6) => state == Some("unknown"),
             Some(7) => status.is_none() && matches!(state, None | Some("cancelled")),
             Some(8) => status.is_some() && matches!(state, Some("accepted" | "in_review")),
@@ -313,8 +378,17 @@ impl Outcome<'_> {
     /// The explicit `--ref`, the one that is shown, or the one that the error names.
     #[track_caller]
     fn reference(&self) -> String {
-        let explicit = self.arguments.iter().skip_while(|word| *word != "--ref").nth(1).cloned();
-        let shown = || serde_json::from_str::<Value>(&self.stdout).ok()?["ref"].as_str().map(str::to_owned);
+        let explicit = self
+            .arguments
+            .iter()
+            .skip_while(|word| *word != "--ref")
+            .nth(1)
+            .cloned();
+        let shown = || {
+            serde_json::from_str::<Value>(&self.stdout).ok()?["ref"]
+                .as_str()
+                .map(str::to_owned)
+        };
         let named = || self.error()["ref"].as_str().map(str::to_owned);
         explicit.or_else(shown).or_else(named).unwrap_or_default()
     }
@@ -328,7 +402,9 @@ impl Outcome<'_> {
     /// What is under `error` in the last line of stderr; null where that is no JSON.
     pub fn error(&self) -> Value {
         let line = self.stderr.lines().last().unwrap_or_default();
-        serde_json::from_str::<Value>(line).map(|value| value["error"].clone()).unwrap_or_default()
+        serde_json::from_str::<Value>(line)
+            .map(|value| value["error"].clone())
+            .unwrap_or_default()
     }
 
     /// The error's code for scripts.

@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::{OrFail, Outcome, Shop};
+use crate::outcome::Outcome;
+use crate::support::{OrFail, Shop};
 
 const FILES: &[(&str, &str)] = &[
     ("bash", "oneclick.bash"),

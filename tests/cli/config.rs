@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::support::{KEY, OrFail, Outcome, Shop};
+use crate::outcome::Outcome;
+use crate::support::{KEY, OrFail, Shop};
 
 fn config_path(shop: &Shop) -> PathBuf {
     shop.home().join(".config/oneclick/config.toml")

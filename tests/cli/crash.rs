@@ -1,6 +1,7 @@
 //! kill -9 and Ctrl-C while a POST is under way: the order is in the ledger already, and the books are right.
 
-use crate::support::{KEY, PHONE, PLAN, Running, Shop};
+use crate::outcome::Running;
+use crate::support::{KEY, PHONE, PLAN, Shop};
 
 fn start_send<'shop>(shop: &'shop Shop, reference: &str) -> Running<'shop> {
     let order = [
@@ -17,7 +18,7 @@ fn shop_that_hangs(fault: &str) -> Shop {
 #[test]
 fn killed_behind_the_acceptance_it_is_found() {
     let shop = shop_that_hangs("hang_after@1");
-    let mut sending = start_send(&shop, "order-1");
+    let sending = start_send(&shop, "order-1");
     shop.provider
         .await_books("the POST", |books| books.calls("send") == 1);
     sending.kill();
@@ -33,7 +34,7 @@ fn killed_behind_the_acceptance_it_is_found() {
 #[test]
 fn killed_before_the_acceptance_it_is_cancelled_and_can_be_sent() {
     let shop = shop_that_hangs("hang_before@1");
-    let mut sending = start_send(&shop, "order-1");
+    let sending = start_send(&shop, "order-1");
     shop.provider
         .await_books("the POST", |books| books.calls("send") == 1);
     sending.kill();
@@ -54,7 +55,7 @@ fn killed_before_the_acceptance_it_is_cancelled_and_can_be_sent() {
 fn killed_and_typed_again_it_is_paid_once() {
     for fault in ["hang_after@1", "hang_before@1"] {
         let shop = shop_that_hangs(fault);
-        let mut sending = start_send(&shop, "order-1");
+        let sending = start_send(&shop, "order-1");
         shop.provider
             .await_books("the POST", |books| books.calls("send") == 1);
         sending.kill();
@@ -154,7 +155,7 @@ fn a_second_interrupt_leaves_at_once() {
 #[test]
 fn a_killed_process_leaves_no_key_behind() {
     let shop = shop_that_hangs("hang_after@1");
-    let mut sending = start_send(&shop, "order-1");
+    let sending = start_send(&shop, "order-1");
     shop.provider
         .await_books("the POST", |books| books.calls("send") == 1);
     sending.kill();

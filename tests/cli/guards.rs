@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::{KEY, OrFail, Outcome, PHONE, PLAN, Shop};
+use crate::outcome::Outcome;
+use crate::support::{KEY, OrFail, PHONE, PLAN, Shop};
 
 /// Every file below a directory that holds some bytes.
 pub fn files_with(directory: &Path, needle: &[u8]) -> Vec<PathBuf> {

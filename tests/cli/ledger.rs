@@ -3,7 +3,8 @@
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
 
-use crate::support::{OrFail, Outcome, Shop};
+use crate::outcome::Outcome;
+use crate::support::{OrFail, Shop};
 
 /// Nothing was asked and nothing was sent, and the error says how to mend it.
 #[track_caller]

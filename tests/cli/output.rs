@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use crate::support::{OrFail, Outcome, PHONE, PLAN, Shop};
+use crate::outcome::Outcome;
+use crate::support::{OrFail, PHONE, PLAN, Shop};
 
 const ERROR_KEYS: [&str; 9] = [
     "kind",
@@ -237,8 +238,8 @@ fn a_closed_pipe_is_no_error() {
         &["--help"],
         &["man"],
     ] {
-        let line = format!("{{ \"$@\"; echo \"exit=$?\" >&2; }} | head -c 0");
-        let mut words = vec!["-c", &line, "sh", crate::support::BINARY];
+        let line = "{ \"$@\"; echo \"exit=$?\" >&2; } | head -c 0";
+        let mut words = vec!["-c", line, "sh", crate::support::BINARY];
         words.extend(command);
         let mut shell = std::process::Command::new("/bin/sh");
         let model = shop.command(&[]);

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::outcome::{Outcome, Running};
 use crate::provider::{Books, Provider};
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_oneclick");
@@ -18,7 +19,7 @@ pub const PHONE: &str = "0778037340";
 pub const PLAN: &str = "PREPAID_DJEZZY";
 
 /// No run may take longer; the protocol's waits are cut to milliseconds.
-const RUN_MAX: Duration = Duration::from_secs(60);
+const RUN_MAX: Duration = Duration::from_mins(1);
 
 const SETTINGS: &[(&str, &str)] = &[
     ("COLUMNS", "100"),
@@ -107,9 +108,9 @@ impl Shop {
 
     #[must_use]
     pub fn switches<const N: usize>(self, switches: [&str; N]) -> Self {
-        switches
-            .iter()
-            .for_each(|switch| self.provider.set_switch(switch));
+        for switch in switches {
+            self.provider.set_switch(switch);
+        }
         self
     }
 
@@ -144,7 +145,7 @@ impl Shop {
     pub fn run_with(&self, arguments: &[&str], stdin: &str) -> Outcome<'_> {
         let mut command = assert_cmd::Command::from_std(self.command(arguments));
         let output = command.write_stdin(stdin).timeout(RUN_MAX).output();
-        self.outcome(arguments, &output.or_fail("the command does not run"))
+        Outcome::new(self, arguments, &output.or_fail("the command does not run"))
     }
 
     /// Starts a command and leaves it running.
@@ -155,21 +156,7 @@ impl Shop {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let process = command.spawn().or_fail("the command does not start");
-        Running {
-            shop: self,
-            process,
-            arguments: owned(arguments),
-        }
-    }
-
-    fn outcome(&self, arguments: &[&str], output: &std::process::Output) -> Outcome<'_> {
-        Outcome {
-            shop: self,
-            arguments: owned(arguments),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-            code: output.status.code(),
-        }
+        Running::new(self, process, arguments)
     }
 
     /// The usual top-up, shown as JSON.
@@ -235,191 +222,5 @@ impl Shop {
                 "`{reference}` is lost: {ledger:?}"
             );
         }
-    }
-}
-
-fn owned(words: &[&str]) -> Vec<String> {
-    words.iter().map(|word| (*word).to_owned()).collect()
-}
-
-/// A command that is still running; killed when dropped.
-pub struct Running<'shop> {
-    shop: &'shop Shop,
-    process: Child,
-    arguments: Vec<String>,
-}
-
-impl<'shop> Running<'shop> {
-    /// `kill -9`.
-    pub fn kill(&mut self) {
-        self.process.kill().or_fail("it can't be killed");
-        self.process.wait().or_fail("it does not die");
-    }
-
-    /// Sends a signal by name, as the shell spells it.
-    pub fn signal(&self, name: &str) {
-        let line = format!("kill -{name} {}", self.process.id());
-        let sent = Command::new("/bin/sh")
-            .args(["-c", &line])
-            .status()
-            .or_fail("there is no /bin/sh");
-        assert!(sent.success(), "`{line}` fails");
-    }
-
-    /// Waits for its end.
-    pub fn finish(mut self) -> Outcome<'shop> {
-        let (stdout, stderr) = (self.process.stdout.take(), self.process.stderr.take());
-        let read = |pipe: Option<Box<dyn std::io::Read>>| {
-            let mut text = Vec::new();
-            pipe.or_fail("it has no pipe")
-                .read_to_end(&mut text)
-                .or_fail("its output can't be read");
-            text
-        };
-        let stdout = read(stdout.map(|pipe| Box::new(pipe) as Box<dyn std::io::Read>));
-        let stderr = read(stderr.map(|pipe| Box::new(pipe) as Box<dyn std::io::Read>));
-        let status = self.process.wait().or_fail("it does not end");
-        let words: Vec<_> = self.arguments.iter().map(String::as_str).collect();
-        self.shop.outcome(
-            &words,
-            &std::process::Output {
-                status,
-                stdout,
-                stderr,
-            },
-        )
-    }
-}
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// How a run ended.
-#[derive(Clone)]
-pub struct Outcome<'shop> {
-    shop: &'shop Shop,
-    arguments: Vec<String>,
-    pub stdout: String,
-    pub stderr: String,
-    /// None where a signal ended it.
-    pub code: Option<i32>,
-}
-
-impl Debug for Outcome<'_> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            arguments,
-            code,
-            stdout,
-            stderr,
-            ..
-        } = self;
-        let line = arguments.join(" ");
-        write!(
-            formatter,
-            "$ oneclick {line}\nexit: {code:?}\nstdout:\n{stdout}\nstderr:\n{stderr}"
-        )
-    }
-}
-
-impl Outcome<'_> {
-    #[track_caller]
-    pub fn expect_exit(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "{self:?}");
-        self
-    }
-
-    /// Exactly one top-up was accepted, and it is this one.
-    #[track_caller]
-    pub fn expect_paid_once(self) -> Self {
-        let books = self.shop.books();
-        assert_eq!(books.orders(), 1, "{self:?}\n{}", books.0);
-        assert_eq!(books.count(&self.reference()), 1, "{self:?}\n{}", books.0);
-        self
-    }
-
-    /// No request to send has reached the provider.
-    #[track_caller]
-    pub fn expect_no_post(self) -> Self {
-        let books = self.shop.books();
-        assert_eq!(
-            (books.calls("send"), books.orders()),
-            (0, 0),
-            "{self:?}\n{}",
-            books.0
-        );
-        self
-    }
-
-    /// The exit code claims nothing that the books deny.
-    #[track_caller]
-    pub fn expect_true_exit(self) -> Self {
-        let (books, ledger, reference) = (self.shop.books(), self.shop.ledger(), self.reference());
-        let status = books.status(&reference);
-        let state = ledger.get(&reference).map(String::as_str);
-        let is_true = match self.code {
-            Some(0) => status == Some("FULFILLED") && state == Some("fulfilled"),
-            Some(3) => {
-                matches!(status, None | Some("REFUNDED")) && !matches!(state, Some("unknown" | "accepted"))
-            }
-            Some(6) => state == Some("unknown"),
-            Some(7) => status.is_none() && matches!(state, None | Some("cancelled")),
-            Some(8) => status.is_some() && matches!(state, Some("accepted" | "in_review")),
-            _ => false,
-        };
-        assert!(is_true, "{status:?} there, {state:?} here\n{self:?}");
-        self
-    }
-
-    /// The explicit `--ref`, the one that is shown, or the one that the error names.
-    #[track_caller]
-    fn reference(&self) -> String {
-        let explicit = self
-            .arguments
-            .iter()
-            .skip_while(|word| *word != "--ref")
-            .nth(1)
-            .cloned();
-        let shown = || {
-            serde_json::from_str::<Value>(&self.stdout).ok()?["ref"]
-                .as_str()
-                .map(str::to_owned)
-        };
-        let named = || self.error()["ref"].as_str().map(str::to_owned);
-        explicit.or_else(shown).or_else(named).unwrap_or_default()
-    }
-
-    /// stdout as JSON.
-    #[track_caller]
-    pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).or_fail(&format!("stdout is no JSON\n{self:?}"))
-    }
-
-    /// What is under `error` in the last line of stderr; null where that is no JSON.
-    pub fn error(&self) -> Value {
-        let line = self.stderr.lines().last().unwrap_or_default();
-        serde_json::from_str::<Value>(line)
-            .map(|value| value["error"].clone())
-            .unwrap_or_default()
-    }
-
-    /// The error's code for scripts.
-    #[track_caller]
-    pub fn expect_error(self, code: &str) -> Self {
-        assert_eq!(self.error()["code"], code, "{self:?}");
-        self
-    }
-
-    /// stderr holds every one of these texts.
-    #[track_caller]
-    pub fn expect_said<const N: usize>(self, texts: [&str; N]) -> Self {
-        for text in texts {
-            assert!(self.stderr.contains(text), "`{text}` is not said\n{self:?}");
-        }
-        self
     }
 }

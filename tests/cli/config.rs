@@ -230,7 +230,7 @@ fn what_cannot_be_read_is_refused_with_the_way_to_mend_it() {
         ("rate = \"fast\"\n", ["rate", "fast"]),
         ("poll_interval = 5\n", ["poll_interval", "5s"]),
         ("base_url = \"http://example.com\"\n", ["base_url", "https"]),
-        ("rate = \n", ["config.toml", "TOML"]),
+        ("rate = \n", ["config.toml", "line 1"]),
     ];
     for (text, said) in cases {
         let shop = Shop::open()

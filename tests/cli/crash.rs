@@ -164,3 +164,34 @@ fn a_killed_process_leaves_no_key_behind() {
         Vec::<std::path::PathBuf>::new()
     );
 }
+
+/// A kill at any instant between the start and the end, without a hook in the product: whenever it strikes, the
+/// ledger and the books agree after one check, and the same commands again pay each order once.
+#[test]
+fn killed_at_any_instant_it_is_paid_once() {
+    let shop = Shop::open_with(&["--latency", "5ms"]);
+    shop.run(&["plans"]).expect_exit(0);
+    let send = |instant: u32| {
+        let (reference, amount) = (format!("order-{instant}"), (500 + instant).to_string());
+        let order = [
+            "--plan", PLAN, "--phone", PHONE, "--amount", &amount, "--ref", &reference,
+        ];
+        shop.start(&[&["send", "-o", "json"], &order[..]].concat())
+    };
+    for instant in 0..40 {
+        let sending = send(instant);
+        std::thread::sleep(std::time::Duration::from_millis(u64::from(instant) * 3));
+        sending.kill();
+    }
+    let reached = shop.books().orders();
+    assert!(
+        (1..40).contains(&reached),
+        "every kill struck on one side of the POST: {reached}"
+    );
+    shop.expect_agreement();
+    for instant in 0..40 {
+        send(instant).finish().expect_exit(0);
+    }
+    assert_eq!(shop.books().orders(), 40);
+    shop.books().expect_no_doubles();
+}

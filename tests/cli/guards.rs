@@ -313,3 +313,17 @@ fn a_dry_run_sends_nothing() {
     );
     assert!(shop.ledger().is_empty());
 }
+
+/// Account and plans come from the cache while they are fresh: what is left is the balance, one POST, and looks.
+#[test]
+fn a_send_costs_few_calls() {
+    let shop = Shop::open();
+    shop.send(500).expect_exit(0);
+    let before = shop.books();
+    shop.send(600).expect_exit(0);
+    let after = shop.books();
+    let spent = |endpoint| after.calls(endpoint) - before.calls(endpoint);
+    let calls = ["send", "balance", "validate", "plans", "check-ref", "list"].map(spent);
+    assert_eq!(calls, [1, 1, 0, 0, 0, 0]);
+    assert!((1..=10).contains(&spent("check-id")), "{}", after.0);
+}

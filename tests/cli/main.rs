@@ -1,0 +1,16 @@
+//! What the binary does as a process: run with a cleared environment and a home of its own, against the simulator
+//! over real sockets. The simulator's books are the truth that every exit code is held to.
+
+mod asking;
+mod completions;
+mod config;
+mod crash;
+mod faults;
+mod guards;
+mod ledger;
+mod outcome;
+mod output;
+mod provider;
+mod refs;
+mod storm;
+mod support;

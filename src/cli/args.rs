@@ -42,10 +42,10 @@ pub(super) struct GlobalArgs {
     #[arg(long, global = true, value_name = "PATH")]
     pub config: Option<PathBuf>,
     /// How results are written to stdout: table, json, jsonl or csv
-    #[arg(short, long, global = true, value_name = "FORMAT", value_parser = choice::<OutputFormat>(&["table", "json", "jsonl", "csv"]))]
+    #[arg(short, long, global = true, value_name = "FORMAT", hide_possible_values = true, value_parser = choice::<OutputFormat>(&["table", "json", "jsonl", "csv"]))]
     pub output: Option<OutputFormat>,
     /// Whether to use colours: auto, always or never
-    #[arg(long, global = true, value_name = "WHEN", value_parser = choice::<ColorChoice>(&["auto", "always", "never"]))]
+    #[arg(long, global = true, value_name = "WHEN", hide_possible_values = true, value_parser = choice::<ColorChoice>(&["auto", "always", "never"]))]
     pub color: Option<ColorChoice>,
     /// Says only results, warnings and errors
     #[arg(short, long, global = true)]
@@ -327,7 +327,7 @@ pub(super) struct SimulateArgs {
     #[arg(long, value_name = "TIME", default_value = "0s")]
     pub latency: Span,
     /// What kind of key it has: sandbox or production
-    #[arg(long, value_name = "KIND", default_value = "sandbox", value_parser = choice::<Environment>(&["sandbox", "production"]))]
+    #[arg(long, value_name = "KIND", hide_possible_values = true, default_value = "sandbox", value_parser = choice::<Environment>(&["sandbox", "production"]))]
     pub environment: Environment,
     /// The only key that it accepts
     #[arg(long, default_value = "simulator")]

@@ -316,3 +316,133 @@ fn open(order: &Order) -> Error {
     )
     .hint(format!("`oneclick ref wait {reference}` waits for its end"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Account, Amount, Environment, Intent, Operator};
+    use jiff::Timestamp;
+
+    fn order(state: State) -> Order {
+        let intent = Intent {
+            reference: "r-1".parse().unwrap_or_else(|error| panic!("{error}")),
+            phone: "0778037340".parse().unwrap_or_else(|error| panic!("{error}")),
+            plan: "PREPAID_DJEZZY".parse().unwrap_or_else(|error| panic!("{error}")),
+            amount: Amount::of(500).unwrap_or_else(|error| panic!("{error}")),
+        };
+        Order {
+            account: Account {
+                username: "+213770000000".to_owned(),
+                environment: Environment::Sandbox,
+            },
+            intent,
+            operator: Operator::Djezzy,
+            state,
+            revision: 1,
+            provider_status: None,
+            topup_id: None,
+            provider_ref: None,
+            cost: None,
+            batch: None,
+            row: None,
+            attempts: 1,
+            created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
+            sent_at: None,
+            message: None,
+            offers: Vec::new(),
+            request_id: None,
+            settled_by: None,
+            note: None,
+            owner: None,
+        }
+    }
+
+    fn code(state: State, trouble: Option<Trouble>) -> u8 {
+        exit_code(&Standing {
+            order: order(state),
+            trouble,
+            balance: None,
+        })
+        .number()
+    }
+
+    #[test]
+    fn each_state_has_the_exit_code_of_the_contract() {
+        for (state, expected) in [
+            (State::Fulfilled, 0),
+            (State::Refunded, 3),
+            (State::Rejected, 3),
+            (State::Conflict, 3),
+            (State::Cancelled, 3),
+            (State::WrittenOff, 3),
+            (State::Unknown, 6),
+            (State::Sending, 6),
+            (State::Accepted, 8),
+            (State::InReview, 8),
+            (State::Planned, 8),
+        ] {
+            assert_eq!(code(state, None), expected, "{state}");
+        }
+    }
+
+    #[test]
+    fn what_stopped_it_counts_by_the_ranks_of_the_contract() {
+        let auth = || {
+            Trouble::Auth(AuthFault {
+                code: "ERR_AUTH".to_owned(),
+                message: String::new(),
+                attempts_left: None,
+                status: 401,
+                request_id: None,
+            })
+        };
+        let empty = Trouble::EmptyWallet {
+            code: "NO_BALANCE".to_owned(),
+            available: None,
+        };
+        assert_eq!(code(State::Rejected, Some(auth())), 4);
+        assert_eq!(code(State::Accepted, Some(auth())), 4);
+        assert_eq!(code(State::Unknown, Some(auth())), 6, "unknown outranks the key");
+        assert_eq!(code(State::Rejected, Some(empty)), 9);
+        assert_eq!(
+            code(
+                State::Cancelled,
+                Some(Trouble::Unavailable("no connection".to_owned()))
+            ),
+            7
+        );
+        assert_eq!(code(State::Accepted, Some(Trouble::TimedOut)), 8);
+        assert_eq!(
+            code(State::Accepted, Some(Trouble::Interrupted(Signal::Interrupt))),
+            130
+        );
+        assert_eq!(
+            code(State::Unknown, Some(Trouble::Interrupted(Signal::Terminate))),
+            143
+        );
+        assert_eq!(
+            code(State::Fulfilled, Some(Trouble::Interrupted(Signal::Interrupt))),
+            0,
+            "it has its good end"
+        );
+    }
+
+    #[test]
+    fn every_error_about_an_order_names_it_and_says_how_to_mend_it() {
+        for state in State::ALL
+            .into_iter()
+            .filter(|state| !matches!(state, State::Fulfilled | State::Refunded))
+        {
+            let error = verdict(&Standing {
+                order: order(state),
+                trouble: None,
+                balance: None,
+            });
+            let error = error.unwrap_or_else(|| panic!("{state}"));
+            assert!(error.reference.is_some(), "{state}");
+            assert!(!error.hints.is_empty() || state == State::WrittenOff, "{state}");
+            assert!(!error.message.ends_with('.'), "{state}: {}", error.message);
+        }
+    }
+}

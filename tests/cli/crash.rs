@@ -154,6 +154,31 @@ fn a_second_interrupt_leaves_at_once() {
     shop.expect_agreement();
 }
 
+/// Told to wait for a day, it waits for its cap; an interrupt ends that at once, and nothing was made.
+#[test]
+fn an_interrupt_ends_a_huge_wait() {
+    let shop = Shop::open()
+        .faults(["rate_limited@1"])
+        .switches(["retry_after=huge"]);
+    let sending = start_send(&shop, "order-1");
+    shop.provider
+        .await_books("the POST", |books| books.0["rate_limited"] == 1);
+    let started = std::time::Instant::now();
+    while shop
+        .ledger()
+        .get("order-1")
+        .is_none_or(|state| state == "planned")
+    {
+        assert!(started.elapsed().as_secs() < 10, "it is never written down");
+    }
+    sending.signal("INT");
+    sending.finish().expect_exit(130);
+    assert!(started.elapsed().as_secs() < 20, "it waited all the same");
+    assert_eq!(shop.ledger()["order-1"], "cancelled");
+    shop.expect_agreement();
+    shop.send_as("order-1", 500).expect_exit(0).expect_paid_once();
+}
+
 /// What dies leaves nothing that tells the key.
 #[test]
 fn a_killed_process_leaves_no_key_behind() {

@@ -125,6 +125,30 @@ fn a_missing_route_is_no_proof_of_absence() {
     assert_eq!(sent.error()["retryable"], true, "{sent:?}");
 }
 
+/// Where nobody can be asked it stays unknown, and is settled as soon as one of the routes is back.
+#[test]
+fn what_nobody_can_tell_stays_unknown_until_somebody_can() {
+    for route in ["check_ref=both", "list=present"] {
+        let shop = Shop::open()
+            .faults(["answer_lost@1"])
+            .switches(["check_ref=missing", "list=missing"]);
+        let sent = shop
+            .send(500)
+            .expect_true_exit()
+            .expect_exit(6)
+            .expect_paid_once();
+        let hints = sent.error()["hints"].to_string();
+        assert!(
+            hints.contains("ref check") && hints.contains("ref settle"),
+            "{sent:?}"
+        );
+        shop.run(&["ref", "check"]).expect_exit(6);
+        shop.provider.set_switch(route);
+        shop.expect_agreement();
+        assert_eq!(shop.books().calls("send"), 1);
+    }
+}
+
 /// A word that the API's own pages do not list is no end: the order is open, and ends once its word is known.
 #[test]
 fn an_unlisted_status_is_still_open() {

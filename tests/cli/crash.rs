@@ -3,6 +3,9 @@
 use crate::outcome::Running;
 use crate::support::{KEY, PHONE, PLAN, Shop};
 
+/// How many instants of a send a kill strikes at.
+const INSTANTS: u32 = 40;
+
 fn start_send<'shop>(shop: &'shop Shop, reference: &str) -> Running<'shop> {
     let order = [
         "--plan", PLAN, "--phone", PHONE, "--amount", "500", "--ref", reference,
@@ -151,6 +154,31 @@ fn a_second_interrupt_leaves_at_once() {
     shop.expect_agreement();
 }
 
+/// Told to wait for a day, it waits for its cap; an interrupt ends that at once, and nothing was made.
+#[test]
+fn an_interrupt_ends_a_huge_wait() {
+    let shop = Shop::open()
+        .faults(["rate_limited@1"])
+        .switches(["retry_after=huge"]);
+    let sending = start_send(&shop, "order-1");
+    shop.provider
+        .await_books("the POST", |books| books.0["rate_limited"] == 1);
+    let started = std::time::Instant::now();
+    while shop
+        .ledger()
+        .get("order-1")
+        .is_none_or(|state| state == "planned")
+    {
+        assert!(started.elapsed().as_secs() < 10, "it is never written down");
+    }
+    sending.signal("INT");
+    sending.finish().expect_exit(130);
+    assert!(started.elapsed().as_secs() < 20, "it waited all the same");
+    assert_eq!(shop.ledger()["order-1"], "cancelled");
+    shop.expect_agreement();
+    shop.send_as("order-1", 500).expect_exit(0).expect_paid_once();
+}
+
 /// What dies leaves nothing that tells the key.
 #[test]
 fn a_killed_process_leaves_no_key_behind() {
@@ -160,7 +188,7 @@ fn a_killed_process_leaves_no_key_behind() {
         .await_books("the POST", |books| books.calls("send") == 1);
     sending.kill();
     assert_eq!(
-        crate::guards::files_with(shop.home(), KEY.as_bytes()),
+        crate::secrets::files_with(shop.home(), KEY.as_bytes()),
         Vec::<std::path::PathBuf>::new()
     );
 }
@@ -178,20 +206,24 @@ fn killed_at_any_instant_it_is_paid_once() {
         ];
         shop.start(&[&["send", "-o", "json"], &order[..]].concat())
     };
-    for instant in 0..40 {
+    // The instants are spread over as long as a whole send takes on this machine.
+    let started = std::time::Instant::now();
+    send(INSTANTS).finish().expect_exit(0);
+    let whole = started.elapsed();
+    for instant in 0..INSTANTS {
         let sending = send(instant);
-        std::thread::sleep(std::time::Duration::from_millis(u64::from(instant) * 3));
+        std::thread::sleep(whole * instant / INSTANTS);
         sending.kill();
     }
-    let reached = shop.books().orders();
+    let reached = shop.books().orders() - 1;
     assert!(
-        (1..40).contains(&reached),
-        "every kill struck on one side of the POST: {reached}"
+        (1..u64::from(INSTANTS)).contains(&reached),
+        "all on one side of the POST: {reached}"
     );
     shop.expect_agreement();
-    for instant in 0..40 {
+    for instant in 0..INSTANTS {
         send(instant).finish().expect_exit(0);
     }
-    assert_eq!(shop.books().orders(), 40);
+    assert_eq!(shop.books().orders(), u64::from(INSTANTS) + 1);
     shop.books().expect_no_doubles();
 }

@@ -125,6 +125,30 @@ fn a_missing_route_is_no_proof_of_absence() {
     assert_eq!(sent.error()["retryable"], true, "{sent:?}");
 }
 
+/// Where nobody can be asked it stays unknown, and is settled as soon as one of the routes is back.
+#[test]
+fn what_nobody_can_tell_stays_unknown_until_somebody_can() {
+    for route in ["check_ref=both", "list=present"] {
+        let shop = Shop::open()
+            .faults(["answer_lost@1"])
+            .switches(["check_ref=missing", "list=missing"]);
+        let sent = shop
+            .send(500)
+            .expect_true_exit()
+            .expect_exit(6)
+            .expect_paid_once();
+        let hints = sent.error()["hints"].to_string();
+        assert!(
+            hints.contains("ref check") && hints.contains("ref settle"),
+            "{sent:?}"
+        );
+        shop.run(&["ref", "check"]).expect_exit(6);
+        shop.provider.set_switch(route);
+        shop.expect_agreement();
+        assert_eq!(shop.books().calls("send"), 1);
+    }
+}
+
 /// A word that the API's own pages do not list is no end: the order is open, and ends once its word is known.
 #[test]
 fn an_unlisted_status_is_still_open() {
@@ -146,8 +170,8 @@ fn an_unlisted_status_is_still_open() {
 #[test]
 fn an_order_that_shows_itself_late_is_paid_once() {
     for switches in [
-        ["late_by=20", "duplicate_code=hyphen"],
-        ["late_by=60", "duplicate_code=underscore"],
+        ["late_by=100", "duplicate_code=hyphen"],
+        ["late_by=200", "duplicate_code=underscore"],
     ] {
         let shop = Shop::open()
             .faults(["answer_lost@1", "late_visibility@1"])
@@ -162,6 +186,26 @@ fn an_order_that_shows_itself_late_is_paid_once() {
         );
         shop.expect_agreement();
     }
+}
+
+/// One "not found" is not enough, even where the provider would not refuse the ref: the first may still be landing.
+#[test]
+fn one_absence_is_no_proof() {
+    let shop = Shop::open()
+        .set("ONECLICKDZ_RETRY_DELAY", "1500ms")
+        .faults(["answer_lost@1", "late_visibility@1"])
+        .switches(["late_by=100", "unique_refs=off"]);
+    shop.send(500)
+        .expect_true_exit()
+        .expect_exit(0)
+        .expect_paid_once();
+    let books = shop.books();
+    assert!(
+        books.calls("check-ref") > 2,
+        "it was seen at the first look: {}",
+        books.0
+    );
+    assert_eq!(books.calls("send"), 1);
 }
 
 /// `Retry-After` as a number, a date or not at all, with each body that a 429 may have: waited for, and no attempt.

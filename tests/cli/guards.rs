@@ -1,36 +1,7 @@
-//! What stops a send before it leaves, and what keeps the key a secret.
+//! What stops a send before it leaves: the key, repeats, caps, the balance, what can't be sold.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use crate::outcome::Outcome;
-use crate::support::{KEY, OrFail, PHONE, PLAN, Shop};
-
-/// Every file below a directory that holds some bytes.
-pub fn files_with(directory: &Path, needle: &[u8]) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory).or_fail("not a directory") {
-        let path = entry.or_fail("not read").path();
-        if path.is_dir() {
-            found.extend(files_with(&path, needle));
-        } else if fs::read(&path)
-            .or_fail("not read")
-            .windows(needle.len())
-            .any(|bytes| bytes == needle)
-        {
-            found.push(path);
-        }
-    }
-    found
-}
-
-#[track_caller]
-fn expect_secret(shop: &Shop, outcome: &Outcome<'_>) {
-    for text in [&outcome.stdout, &outcome.stderr] {
-        assert!(!text.contains(KEY), "the key is shown\n{outcome:?}");
-    }
-    assert_eq!(files_with(shop.home(), KEY.as_bytes()), Vec::<PathBuf>::new());
-}
+use crate::secrets::files_with;
+use crate::support::{OrFail, PHONE, PLAN, Shop};
 
 #[test]
 fn a_wrong_key_costs_one_request() {
@@ -60,7 +31,7 @@ fn a_wrong_key_costs_one_request() {
     );
     assert_eq!(
         files_with(shop.home(), b"a-wrong-key-1234"),
-        Vec::<PathBuf>::new()
+        Vec::<std::path::PathBuf>::new()
     );
 }
 
@@ -95,45 +66,6 @@ fn a_key_that_may_only_read_sends_nothing() {
         .expect_error("read_only_key")
         .expect_no_post();
     shop.run(&["balance"]).expect_exit(0);
-}
-
-/// At every verbosity, in every command, and although the provider echoes it.
-#[test]
-fn the_key_is_nowhere() {
-    let shop = Shop::open().faults(["answer_lost@1"]);
-    for command in [
-        &["balance"][..],
-        &["plans", "--all"],
-        &["config", "show"],
-        &["config", "check"],
-    ] {
-        expect_secret(&shop, &shop.run(&[command, &["-vv"]].concat()).expect_exit(0));
-    }
-    let sent = shop.send_plus(500, &["-vv", "--ref", "order-1"]).expect_exit(0);
-    assert!(
-        sent.stderr.contains("/v3/mobile/send"),
-        "the wire is not shown at all\n{sent:?}"
-    );
-    expect_secret(&shop, &sent);
-    for command in [
-        &["ref", "show", "order-1"][..],
-        &["ref", "list"],
-        &["ref", "check", "order-1"],
-    ] {
-        expect_secret(
-            &shop,
-            &shop
-                .run(&[command, &["-vv", "-o", "json"]].concat())
-                .expect_exit(0),
-        );
-    }
-    let shop = Shop::open();
-    let asked = shop.run(&["config", "check", "-vv"]).expect_exit(0);
-    assert!(asked.stderr.contains("/v3/validate"), "{asked:?}");
-    assert!(
-        !asked.stderr.contains("allowedips"),
-        "the body of validate is shown\n{asked:?}"
-    );
 }
 
 /// The same phone, plan and amount again needs consent; another amount does not.

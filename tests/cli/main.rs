@@ -12,5 +12,6 @@ mod outcome;
 mod output;
 mod provider;
 mod refs;
+mod secrets;
 mod storm;
 mod support;

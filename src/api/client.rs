@@ -324,6 +324,9 @@ impl Client {
             error.code = cut_to(self.without_key(&error.code), 100);
             error.message = cut_to(self.without_key(&error.message), 1000);
         }
+        for part in [&mut envelope.data, &mut envelope.meta].into_iter().flatten() {
+            self.redactor.clean_value(part);
+        }
         envelope.request_id = envelope.request_id.map(|id| self.without_key(&id));
         envelope
     }

@@ -37,9 +37,9 @@ Exit codes:
   130  interrupted (143: terminated), after answers on their way were stored
 
 Variables:
-  Every key of the configuration has one: ONECLICKDZ_API_KEY, ONECLICKDZ_PROFILE, ONECLICKDZ_OUTPUT,
-  ONECLICKDZ_LEDGER, … (`oneclick config show` lists all keys). NO_COLOR, CLICOLOR_FORCE and COLUMNS
-  are respected, and so are the proxy variables."
+  Every key of the configuration has one: ONECLICKDZ_API_KEY, ONECLICKDZ_PROFILE,
+  ONECLICKDZ_OUTPUT, ONECLICKDZ_LEDGER, … (`oneclick config show` lists all keys). NO_COLOR,
+  CLICOLOR_FORCE and COLUMNS are respected, and so are the proxy variables."
 );
 
 pub(super) const BALANCE: &str = "\
@@ -54,9 +54,9 @@ Examples:
   oneclick send --plan auto --phone '+213 778 03 73 40' --amount 500 --dry-run
   oneclick send --plan PREPAID_DJEZZY --phone 0778037340 --amount 500 --ref order-1042 -o json
 
-Each order is written to the ledger before it is sent. Where an answer is lost, oneclick asks before it
-does anything else, and sends again only under the same ref. Exit code 6 means that nobody knows yet:
-do not send it under another ref; run `oneclick ref check`.";
+Each order is written to the ledger before it is sent. Where an answer is lost, oneclick asks
+before it does anything else, and sends again only under the same ref. Exit code 6 means that
+nobody knows yet: do not send it under another ref; run `oneclick ref check`.";
 
 pub(super) const CHECK: &str = "\
 Examples:
@@ -85,8 +85,9 @@ Refs, plans and profiles are completed from the ledger and the configuration, wi
 /// The faults and switches of the simulator.
 pub(super) fn simulate() -> String {
     let mut text = String::from(
-        "Faults strike the endpoint `send` unless another is named (check-ref, check-id, list, balance, plans,\n\
-         validate, any): `answer_lost=5%` at random, `answer_lost@1` the first call, `hang_after:list@2-3`.\n\nFaults:\n",
+        "Faults strike the endpoint `send` unless another is named (check-ref, check-id, list, balance,\n\
+         plans, validate, any): `answer_lost=5%` at random, `answer_lost@1` the first call,\n\
+         `hang_after:list@2-3` the second and third call of another one.\n\nFaults:\n",
     );
     for (name, meaning) in FAULTS {
         // Writing to a string does not fail.
@@ -97,9 +98,10 @@ pub(super) fn simulate() -> String {
         let _ = writeln!(text, "  {name}={default}\n      {meaning} ({values})");
     }
     text.push_str(
-        "\nBooks and controls, for tests: GET /_simulator/books; POST /_simulator/deposit {\"amount\":\"1000\"},\n\
-         /_simulator/advance {\"seconds\":3600}, /_simulator/faults {\"faults\":[\"answer_lost=5%\"]},\n\
-         /_simulator/switch {\"name\":\"check_ref\",\"value\":\"raw\"}, /_simulator/order {\"ref\":…}.",
+        "\nBooks and controls, for tests: GET /_simulator/books; POST /_simulator/deposit\n\
+         {\"amount\":\"1000\"}, /_simulator/advance {\"seconds\":3600}, /_simulator/faults\n\
+         {\"faults\":[\"answer_lost=5%\"]}, /_simulator/switch {\"name\":\"check_ref\",\"value\":\"raw\"},\n\
+         /_simulator/order {\"ref\":\"r\",\"phone\":\"0778037340\",\"plan_code\":\"PREPAID_DJEZZY\",\"amount\":500}.",
     );
     text
 }

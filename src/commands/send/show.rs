@@ -45,7 +45,15 @@ pub(super) fn conclude(
             Cell::maybe(balance, text),
             json!(balance.map(|money| money.to_string())),
         );
-    session.printer.record(record).map_err(unprintable)?;
+    session.printer.record(record).map_err(|error| {
+        let reference = &order.intent.reference;
+        unprintable(error)
+            .hint(format!(
+                "the order is `{}`: `oneclick ref show {reference}` shows it",
+                order.state
+            ))
+            .about(reference)
+    })?;
     match verdict(standing) {
         None => Ok(ExitCode::Success),
         Some(error) => Err(error),

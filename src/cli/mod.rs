@@ -16,12 +16,14 @@ use crate::error::{Error, ExitCode};
 
 pub use args::Cli;
 
-/// Runs what was typed.
+/// Runs what was typed. A fault of the tool ends with the exit code that the contract names for it; the panic's
+/// own message is on stderr.
 pub fn main() -> ExitCode {
     clap_complete::CompleteEnv::with_factory(Cli::command)
         .bin("oneclick")
         .complete();
-    run(&std::env::args_os().collect::<Vec<_>>())
+    let arguments: Vec<_> = std::env::args_os().collect();
+    std::panic::catch_unwind(|| run(&arguments)).unwrap_or(ExitCode::Internal)
 }
 
 fn run(arguments: &[OsString]) -> ExitCode {

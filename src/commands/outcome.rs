@@ -154,15 +154,12 @@ pub(super) fn verdict(standing: &Standing) -> Option<Error> {
             Error::new(Kind::Unavailable, "not_sent", format!("{why}; nothing was sent"))
                 .hint(format!("try again later with `--ref {}`", order.intent.reference))
         }
-        (State::Cancelled, _) => Error::new(
-            Kind::Refused,
-            "cancelled",
-            "the order was never made at the provider",
-        )
-        .hint(format!(
-            "`oneclick send … --ref {}` sends it now, under the same ref",
-            order.intent.reference
-        )),
+        (State::Cancelled, _) => {
+            Error::new(Kind::Refused, "cancelled", "the provider does not know the order").hint(format!(
+                "`oneclick send … --ref {}` sends it under the same ref, which can't pay twice",
+                order.intent.reference
+            ))
+        }
         (State::WrittenOff, _) => Error::new(Kind::Refused, "written_off", "the order has been written off"),
         (State::InReview, _) => in_review(order),
         (State::Planned | State::Accepted, _) => open(order),

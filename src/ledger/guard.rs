@@ -99,6 +99,28 @@ fn repeat_of(
     Ok(found.into_iter().next())
 }
 
+/// The newest single order for the same that was given up although one of its requests may have made something.
+pub(super) fn given_up_in_doubt(
+    connection: &Connection,
+    account: &Account,
+    intent: &Intent,
+    since: Timestamp,
+) -> Result<Option<Order>> {
+    let environment = account.environment.word();
+    let found = rows::orders(
+        connection,
+        "WHERE account = :account AND environment = :environment AND phone = :phone AND sent_at >= :since \
+         AND plan = :plan AND amount = :amount AND state = 'cancelled' AND batch IS NULL \
+         AND EXISTS (SELECT 1 FROM moves WHERE order_id = orders.id AND to_state = 'unknown') \
+         ORDER BY sent_at DESC LIMIT 1",
+        named_params! {
+            ":account": account.username, ":environment": environment, ":phone": intent.phone.as_str(),
+            ":plan": intent.plan.as_str(), ":amount": intent.amount.dinars(), ":since": millis(since),
+        },
+    )?;
+    Ok(found.into_iter().next())
+}
+
 /// The face value that has or may have been paid since then, this order left out.
 fn paid_since(
     connection: &Connection,

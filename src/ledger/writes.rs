@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
-use super::guard::{CapPassed, Guard, guarded};
+use super::guard::{CapPassed, Guard, given_up_in_doubt, guarded};
 use super::queries::find;
 use super::rows::{Attempt, millis, offers_text};
 use super::{Ledger, LedgerError, Result};
@@ -139,6 +139,17 @@ impl Ledger {
     /// What the guard says, without writing anything.
     pub fn check(&self, account: &Account, intent: &Intent, guard: &Guard) -> Result<Option<Begun>> {
         guarded(&self.reader(), account, intent, guard)
+    }
+
+    /// An order for the same phone, plan and amount that was given up although it may still turn up at the
+    /// provider. Going on under its ref can't pay twice; a new ref could.
+    pub fn given_up_in_doubt(
+        &self,
+        account: &Account,
+        intent: &Intent,
+        since: Timestamp,
+    ) -> Result<Option<Order>> {
+        given_up_in_doubt(&self.reader(), account, intent, since)
     }
 
     /// Moves an order, if it is still as it was read and the state machine has the move.

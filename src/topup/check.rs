@@ -92,7 +92,7 @@ impl Desk {
                 } else {
                     State::Cancelled
                 };
-                let why = "the provider does not know it: nothing was made";
+                let why = "the provider does not know it";
                 let change = Change {
                     message: Some(why.to_owned()),
                     ..Change::to(to, self.clock.now(), why)

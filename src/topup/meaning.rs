@@ -31,7 +31,10 @@ pub(super) enum Next {
     /// Nothing was made: wait, then send the same again.
     Again(Duration),
     /// It may have been made: ask.
-    Recover,
+    Recover {
+        /// Whether it is sent again once it is proved absent.
+        may_send_again: bool,
+    },
 }
 
 /// How much patience has been used up with a provider that makes nothing.
@@ -39,8 +42,20 @@ pub(super) enum Next {
 pub(super) struct Patience {
     /// Requests that may have made something.
     pub sends: u32,
+    /// Whether any request for the order, in this run or before, may have made something.
+    pub is_in_doubt: bool,
     connections: u32,
     waited: Duration,
+}
+
+impl Patience {
+    /// None used up yet. `is_in_doubt`: whether an earlier request for the order may have made something.
+    pub fn new(is_in_doubt: bool) -> Self {
+        Self {
+            is_in_doubt,
+            ..Self::default()
+        }
+    }
 }
 
 impl Meaning {
@@ -85,12 +100,48 @@ impl Meaning {
     fn unknown(why: String) -> Self {
         Self {
             message: Some(why.clone()),
-            ..Self::new(State::Unknown, why, Next::Recover)
+            ..Self::new(State::Unknown, why, Next::Recover { may_send_again: true })
         }
     }
 
-    /// The meaning of an answer, given how often nothing was made before.
+    /// Where an earlier request may have made something, a later one that surely made nothing does not prove that
+    /// nothing was made: the first may have emptied the wallet, or not be visible yet. The order stays unknown.
+    fn in_doubt(self) -> Self {
+        let Self {
+            to: State::Rejected | State::Cancelled,
+            next: Next::Stand(trouble, _),
+            why,
+            ..
+        } = self
+        else {
+            return self;
+        };
+        let why = format!("an earlier request may have made it; the last one made nothing: {why}");
+        let next = match trouble {
+            // A refused key ends all asking at once.
+            Some(Trouble::Auth(auth)) => Next::Stand(Some(Trouble::Auth(auth)), None),
+            _ => Next::Recover {
+                may_send_again: false,
+            },
+        };
+        Self {
+            message: Some(why.clone()),
+            ..Self::new(State::Unknown, why, next)
+        }
+    }
+
+    /// The meaning of an answer, given what came before it.
     pub fn of(answer: SendAnswer, pace: &Pace, patience: &mut Patience) -> Self {
+        let meaning = Self::of_answer(answer, pace, patience);
+        if patience.is_in_doubt {
+            meaning.in_doubt()
+        } else {
+            meaning
+        }
+    }
+
+    /// The meaning of an answer by itself.
+    fn of_answer(answer: SendAnswer, pace: &Pace, patience: &mut Patience) -> Self {
         match answer {
             SendAnswer::Accepted {
                 id,
@@ -183,10 +234,65 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_behind_a_lost_answer_proves_nothing() {
+        let refusals = [
+            SendAnswer::EmptyWallet {
+                code: "NO_BALANCE".to_owned(),
+                message: String::new(),
+                available: None,
+            },
+            SendAnswer::Rejected {
+                code: "ERR_VALIDATION".to_owned(),
+                message: String::new(),
+                field: None,
+                status: 400,
+            },
+        ];
+        for refusal in refusals {
+            let mut patience = Patience::new(true);
+            let meaning = Meaning::of(refusal, &pace(), &mut patience);
+            assert_eq!(meaning.to, State::Unknown);
+            assert_eq!(meaning.settled_by, None);
+            assert!(matches!(
+                meaning.next,
+                Next::Recover {
+                    may_send_again: false
+                }
+            ));
+        }
+        let auth = crate::api::AuthFault {
+            code: "ERR_AUTH".to_owned(),
+            message: String::new(),
+            attempts_left: None,
+            status: 401,
+            request_id: None,
+        };
+        let mut patience = Patience::new(true);
+        let meaning = Meaning::of(SendAnswer::Auth(auth), &pace(), &mut patience);
+        assert!(
+            meaning.to == State::Unknown && matches!(meaning.next, Next::Stand(Some(Trouble::Auth(_)), _))
+        );
+    }
+
+    #[test]
+    fn a_provider_that_can_not_be_reached_any_more_proves_nothing_either() {
+        let mut patience = Patience::new(true);
+        for _ in 0..3 {
+            let meaning = Meaning::of(SendAnswer::NotSent("refused".to_owned()), &pace(), &mut patience);
+            assert!(meaning.to == State::Sending && matches!(meaning.next, Next::Again(_)));
+        }
+        let meaning = Meaning::of(SendAnswer::NotSent("refused".to_owned()), &pace(), &mut patience);
+        assert_eq!(meaning.to, State::Unknown);
+    }
+
+    #[test]
     fn what_may_have_been_made_is_unknown_and_asked_about() {
         for answer in [SendAnswer::Exists, SendAnswer::Unknown("HTTP 500".to_owned())] {
             let meaning = Meaning::of(answer, &pace(), &mut Patience::default());
-            assert!(meaning.to == State::Unknown && matches!(meaning.next, Next::Recover));
+            assert!(
+                meaning.to == State::Unknown
+                    && matches!(meaning.next, Next::Recover { may_send_again: true })
+            );
         }
     }
 }

@@ -78,12 +78,32 @@ impl Desk {
             again,
             again.map(|_| "tried again by its operator".to_owned()),
         );
-        Ok(match self.ledger.begin(new).await? {
-            Begun::Written(written) => Ok(self.send_written(wish, *written, tell).await?),
-            Begun::Exists(order) => Err(Refusal::Exists(order)),
-            Begun::Repeat(order) => Err(Refusal::Repeat(order)),
-            Begun::OverCap(passed) => Err(Refusal::OverCap(passed)),
+        Ok(match self.ledger.begin(new).await {
+            Ok(Begun::Written(written)) => {
+                let is_in_doubt = again.is_some() && self.has_been_unknown(&written.order)?;
+                Ok(self.send_written(wish, *written, is_in_doubt, tell).await?)
+            }
+            Ok(Begun::Exists(order)) => Err(Refusal::Exists(order)),
+            Ok(Begun::Repeat(order)) => Err(Refusal::Repeat(order)),
+            Ok(Begun::OverCap(passed)) => Err(Refusal::OverCap(passed)),
+            // Another process was faster with the same order: it is that one's now.
+            Err(LedgerError::Stale(reference)) => {
+                let order = self.ledger.find(&self.account, &reference)?;
+                Err(Refusal::Exists(Box::new(
+                    order.ok_or(LedgerError::Stale(reference))?,
+                )))
+            }
+            Err(source) => return Err(source.into()),
         })
+    }
+
+    /// Whether a request for the order may ever have made something.
+    fn has_been_unknown(&self, order: &Order) -> Result<bool> {
+        Ok(self
+            .ledger
+            .moves(order)?
+            .iter()
+            .any(|step| step.to == State::Unknown))
     }
 
     fn new_send(&self, wish: &Wish, again: Option<Again>, why: Option<String>) -> NewSend {
@@ -103,8 +123,16 @@ impl Desk {
     }
 
     /// Sends what stands in the ledger as `sending`, and goes on until it stands somewhere else.
-    async fn send_written(&self, wish: &Wish, mut written: Written, tell: Tell<'_>) -> Result<Standing> {
-        let mut patience = Patience::default();
+    ///
+    /// `is_in_doubt`: whether an earlier request for it may have made something.
+    async fn send_written(
+        &self,
+        wish: &Wish,
+        mut written: Written,
+        is_in_doubt: bool,
+        tell: Tell<'_>,
+    ) -> Result<Standing> {
+        let mut patience = Patience::new(is_in_doubt);
         loop {
             tell(&Event::Sending(&written.order));
             let (path, body) = Client::send_request(&written.order.intent);
@@ -126,13 +154,7 @@ impl Desk {
                         length: pause,
                     });
                     if let Err(signal) = self.stop.sleep(pause).await {
-                        let dropped = Change::to(
-                            State::Cancelled,
-                            self.clock.now(),
-                            "interrupted before it was made",
-                        );
-                        let order = self.change(&order, dropped).await?;
-                        return Ok(Standing::with(order, Trouble::Interrupted(signal)));
+                        return self.interrupted(&order, signal, patience.is_in_doubt).await;
                     }
                     let again = Again {
                         revision: order.revision,
@@ -140,11 +162,21 @@ impl Desk {
                     };
                     (order, again, meaning.why)
                 }
-                Next::Recover => {
+                Next::Recover { may_send_again } => {
                     patience.sends += 1;
-                    let absence = self.absence_of(&order, Absence::BeforeSendingAgain)?;
-                    match self.recover(order, meaning.why, absence, tell).await? {
+                    patience.is_in_doubt = true;
+                    let otherwise = if may_send_again {
+                        Absence::BeforeSendingAgain
+                    } else {
+                        Absence::BeforeGivingUp
+                    };
+                    let absence = self.absence_of(&order, otherwise)?;
+                    let why = meaning.why.clone();
+                    match self.recover(order, why, absence, tell).await? {
                         Recovered::Standing(standing) => return Ok(*standing),
+                        Recovered::Absent(order) if !may_send_again => {
+                            return self.unresolved(&order, meaning.why).await;
+                        }
                         Recovered::Absent(order) if patience.sends >= self.pace.retry_attempts => {
                             let why =
                                 format!("sent {} times, and the provider knows of none", patience.sends);
@@ -161,6 +193,21 @@ impl Desk {
         }
     }
 
+    /// Asked to stop between two requests, when the last one made nothing.
+    async fn interrupted(&self, order: &Order, signal: Signal, is_in_doubt: bool) -> Result<Standing> {
+        let (to, why) = if is_in_doubt {
+            (State::Unknown, "interrupted; an earlier request may have made it")
+        } else {
+            (State::Cancelled, "interrupted before it was made")
+        };
+        let change = Change {
+            message: Some(why.to_owned()),
+            ..Change::to(to, self.clock.now(), why)
+        };
+        let order = self.change(order, change).await?;
+        Ok(Standing::with(order, Trouble::Interrupted(signal)))
+    }
+
     /// Stores what an answer makes of its order, and the answer with it.
     async fn store_answer(&self, written: &Written, exchange: &Exchange, meaning: &Meaning) -> Result<Order> {
         let change = Change {
@@ -169,7 +216,7 @@ impl Desk {
             provider_ref: meaning.provider_ref.clone(),
             settled_by: meaning.settled_by,
             // This process goes on with it; nobody else may take it for abandoned.
-            keep_owner: matches!(meaning.next, Next::Again(_) | Next::Recover),
+            keep_owner: matches!(meaning.next, Next::Again(_) | Next::Recover { .. }),
             answers: Some((written.attempt, attempt_of(exchange, meaning.why.as_str()))),
             ..self.change_by(meaning.to, meaning.why.as_str(), exchange)
         };
@@ -194,7 +241,7 @@ impl Desk {
         };
         let (order, again, why) = once_more(order);
         match self.write_again(&order, wish, again, why).await? {
-            Ok(written) => self.send_written(wish, written, tell).await,
+            Ok(written) => self.send_written(wish, written, true, tell).await,
             Err(standing) => Ok(*standing),
         }
     }

@@ -7,6 +7,7 @@ mod show;
 use super::link::Connected;
 use super::outcome::{interrupted, ledger_error, unrecorded};
 use super::session::Session;
+use crate::clock::earlier;
 use crate::domain::{Amount, Money, Order, PhoneReading, PlanCode, Ref, State};
 use crate::error::{Error, ExitCode, Kind, Result};
 use crate::ledger::Guard;
@@ -89,6 +90,7 @@ async fn send(session: &Session, connected: &Connected, request: &Request) -> Re
         .hint("make a key with the scope READ-WRITE in the provider's dashboard"));
     }
     let mut offer = price(session, connected, request).await?;
+    let known = known.or(given_up(session, connected, request, &mut offer.wish)?);
     check_before_sending(session, connected, request, &mut offer).await?;
     if request.dry_run {
         return show_plan(session, connected, request, &offer);
@@ -96,6 +98,33 @@ async fn send(session: &Session, connected: &Connected, request: &Request) -> Re
     let progress = session.printer.spinner();
     let standing = top_up(session, connected, known.as_ref(), &offer.wish, &progress).await?;
     finish(session, connected, request, standing, offer.balance, progress).await
+}
+
+/// The same order, given up a while ago because the provider did not know it: it may have been late. Under its own
+/// ref the provider makes it once at most, so that ref is taken up again.
+fn given_up(
+    session: &Session,
+    connected: &Connected,
+    request: &Request,
+    wish: &mut Wish,
+) -> Result<Option<Order>> {
+    if request.reference.is_some() || request.again {
+        return Ok(None);
+    }
+    let desk = &connected.desk;
+    let since = earlier(session.clock.now(), session.config.repeat_window.value.duration());
+    let found = desk
+        .ledger
+        .given_up_in_doubt(&desk.account, &wish.intent, since)
+        .map_err(ledger_error)?;
+    if let Some(order) = &found {
+        let reference = &order.intent.reference;
+        session.printer.note(&format!(
+            "`{reference}` was the same order and never seen at the provider; its ref is used again, so that it can't be paid twice"
+        ));
+        wish.intent.reference = reference.clone();
+    }
+    Ok(found)
 }
 
 /// The order is in the ledger under this ref: nothing new is sent, and it is shown where it stands.

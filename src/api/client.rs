@@ -305,7 +305,7 @@ impl Client {
         // The body of `validate` holds the key; it is neither stored nor shown (design, section 2).
         let text = match endpoint {
             Endpoint::Validate => "(withheld)".to_owned(),
-            _ => cut(self.without_key(body)),
+            _ => cut(self.shown_body(body)),
         };
         self.log(status, headers, &text);
         Answer {
@@ -329,6 +329,14 @@ impl Client {
         }
         envelope.request_id = envelope.request_id.map(|id| self.without_key(&id));
         envelope
+    }
+
+    /// A body as it is stored and shown: JSON is written anew, so that no spelling of the key escapes.
+    fn shown_body(&self, body: &str) -> String {
+        match serde_json::from_str::<serde_json::Value>(body) {
+            Ok(value) => self.without_key(&value.to_string()),
+            Err(_) => self.redactor.clean_cut(body),
+        }
     }
 
     fn log(&self, status: u16, headers: &HeaderMap, text: &str) {

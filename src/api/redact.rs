@@ -9,6 +9,9 @@ const WITHHELD: &str = "[key withheld]";
 /// From this length on a key can't be an ordinary word, so it is taken out before anything is read.
 const UNMISTAKABLE: usize = 12;
 
+/// From this length on the beginning of a key at a text's end is taken for the key, cut off.
+const PART_OF_KEY: usize = 6;
+
 /// The fields by which orders, plans and accounts are known again.
 const IDENTIFYING: [&str; 11] = [
     "ref",
@@ -57,6 +60,17 @@ impl Redactor {
         cleaned
     }
 
+    /// A text that may end in the middle of the key.
+    pub fn clean_cut(&self, text: &str) -> String {
+        let key = self.key.expose_secret();
+        let cleaned = self.clean(text);
+        let ends = |length: &usize| key.get(..*length).is_some_and(|part| cleaned.ends_with(part));
+        match (PART_OF_KEY..key.len()).rev().find(ends) {
+            Some(length) => format!("{}{WITHHELD}", &cleaned[..cleaned.len() - length]),
+            None => cleaned,
+        }
+    }
+
     /// A body's values with the key taken out of every text that people see. What tells orders apart stays as it
     /// is: there a short key may be part of an honest word.
     pub fn clean_value(&self, value: &mut Value) {
@@ -101,6 +115,16 @@ mod tests {
                 "{echoed}"
             );
         }
+    }
+
+    #[test]
+    fn a_key_that_was_cut_off_is_taken_out() {
+        let redactor = Redactor::new(SecretString::from("0d7ecb12-aaaa-bbbb".to_owned()));
+        assert_eq!(
+            redactor.clean_cut("{\"echo\":\"0d7ecb12-aa"),
+            "{\"echo\":\"[key withheld]"
+        );
+        assert_eq!(redactor.clean_cut("the end 0d7"), "the end 0d7");
     }
 
     #[test]

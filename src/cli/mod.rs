@@ -50,13 +50,10 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     }
     if wants_json(arguments) {
         let text = error.to_string();
-        let first = text
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .trim_start_matches("error: ")
-            .to_owned();
-        let json = Error::usage("usage", first)
+        // What was typed may have line ends of its own; clap's sentence ends at the first empty line.
+        let sentence: Vec<_> = text.lines().take_while(|line| !line.trim().is_empty()).collect();
+        let sentence = sentence.join(" ").trim_start_matches("error: ").to_owned();
+        let json = Error::usage("usage", sentence)
             .hint("`oneclick --help` lists commands and flags")
             .to_json();
         let _ = writeln!(std::io::stderr(), "{json}");

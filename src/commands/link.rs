@@ -227,8 +227,9 @@ impl Session {
             )
         })?;
         let as_of = match &exchange.outcome {
-            Outcome::Answered(answer) => answer.server_time.unwrap_or(exchange.ended_at),
-            Outcome::NotSent(_) | Outcome::Lost(_) => exchange.ended_at,
+            // The simulator's own time runs ahead of the clock.
+            Outcome::Answered(answer) if !self.simulates => answer.server_time.unwrap_or(exchange.ended_at),
+            Outcome::Answered(_) | Outcome::NotSent(_) | Outcome::Lost(_) => exchange.ended_at,
         };
         Ok(Balance { balance, as_of })
     }

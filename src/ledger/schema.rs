@@ -1,6 +1,7 @@
 //! Place, schema and settings of the database; each setting is read back, since a silent refusal would cost money.
 
 use std::fs::{File, OpenOptions};
+use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
@@ -32,7 +33,10 @@ pub(super) fn prepare_place(path: &Path) -> Result<(), LedgerError> {
     if path.is_dir() {
         return Err(LedgerError::at(path, "it is a directory"));
     }
-    if !path.exists() {
+    if path.exists() {
+        check_header(path)?;
+        make_private(path)?;
+    } else {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false);
         #[cfg(unix)]
@@ -43,6 +47,78 @@ pub(super) fn prepare_place(path: &Path) -> Result<(), LedgerError> {
             .and_then(|()| File::open(directory)?.sync_all())
             .map_err(|error| LedgerError::at(path, error))?;
     }
+    Ok(())
+}
+
+/// What is read of a file before it is touched: the magic words, the schema's version, whose database it is.
+const HEADER_BYTES: usize = 100;
+/// How every database file begins.
+const MAGIC: &[u8] = b"SQLite format 3\0";
+
+/// Refuses what is surely no ledger of ours before the database engine changes a byte of it. An empty file is a
+/// ledger whose making was cut short.
+fn check_header(path: &Path) -> Result<(), LedgerError> {
+    let mut header = Vec::new();
+    let file = File::open(path).map_err(|error| LedgerError::at(path, error))?;
+    let length = file
+        .metadata()
+        .map_err(|error| LedgerError::at(path, error))?
+        .len();
+    let limit = u64::try_from(HEADER_BYTES).unwrap_or(u64::MAX);
+    file.take(limit)
+        .read_to_end(&mut header)
+        .map_err(|error| LedgerError::at(path, error))?;
+    if header.is_empty() {
+        return Ok(());
+    }
+    let number = |at: usize| {
+        let bytes = header.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
+        bytes.map(i32::from_be_bytes).map(i64::from)
+    };
+    let (Some(version), Some(mark), true) = (number(60), number(68), header.starts_with(MAGIC)) else {
+        let why = "it is no database".to_owned();
+        return Err(LedgerError::Damaged {
+            path: path.display().to_string(),
+            why,
+        });
+    };
+    if version > newest() || version < 0 {
+        return Err(LedgerError::Newer {
+            path: path.display().to_string(),
+            found: version,
+            known: newest(),
+        });
+    }
+    // A single page without a mark is a ledger whose making was cut short.
+    let page = header
+        .get(16..18)
+        .map_or(0, |bytes| u64::from(bytes[0]) * 256 + u64::from(bytes[1]));
+    let is_unmade = mark == 0 && version == 0 && length <= page.max(512);
+    if mark == APPLICATION_ID || is_unmade {
+        Ok(())
+    } else {
+        Err(not_a_ledger(path))
+    }
+}
+
+/// Only its owner may read or write the ledger, whatever it was made with.
+#[cfg(unix)]
+fn make_private(path: &Path) -> Result<(), LedgerError> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(path)
+        .map_err(|error| LedgerError::at(path, error))?
+        .permissions()
+        .mode();
+    let is_open_to_others = mode & 0o077 != 0;
+    if !is_open_to_others {
+        return Ok(());
+    }
+    let private = std::fs::Permissions::from_mode(0o600);
+    std::fs::set_permissions(path, private).map_err(|error| LedgerError::at(path, error))
+}
+
+#[cfg(not(unix))]
+fn make_private(_path: &Path) -> Result<(), LedgerError> {
     Ok(())
 }
 
@@ -100,7 +176,7 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Le
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Read again under the lock: another process may have been faster.
     let found = version(&transaction)?;
-    if found > newest() {
+    if found > newest() || found < 0 {
         return Err(LedgerError::Newer {
             path: path.display().to_string(),
             found,

@@ -116,7 +116,7 @@ impl Cell {
 
     /// Whether there is nothing in it.
     pub fn is_none(&self) -> bool {
-        self.plain.is_empty()
+        self.plain.is_empty() && (self.shown.is_empty() || self.shown == NOTHING_SHOWN)
     }
 
     /// One clean line for a terminal, not yet isolated or painted: widths are measured on it.

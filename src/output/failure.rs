@@ -1,13 +1,15 @@
 //! How sentences and errors look on stderr.
 
 use super::paint::{Label, Paint};
-use super::sanitise::clean_lines;
+use super::sanitise::{clean_lines, isolate};
 use crate::error::Error;
 
 /// `label text`, clean; further lines of the text are indented, so that they can't pass for lines of ours.
 pub(super) fn labelled(label: Label, prefix: &str, text: &str, paint: Paint) -> String {
     let margin = format!("\n{:1$}", "", prefix.chars().count() + 1);
-    let body = clean_lines(text).join(&margin);
+    let isolated = |line: String| if paint.isolates { isolate(&line) } else { line };
+    let lines: Vec<_> = clean_lines(text).into_iter().map(isolated).collect();
+    let body = lines.join(&margin);
     let indent = prefix.len() - prefix.trim_start().len();
     let (indent, word) = prefix.split_at(indent);
     format!("{indent}{} {body}\n", paint.label(label, word))
@@ -50,7 +52,7 @@ mod tests {
     #[test]
     fn every_part_has_its_line() {
         assert_eq!(
-            describe(&refused(), Paint { on: false }),
+            describe(&refused(), Paint::of(false)),
             "\
 error: the provider refused `amount`
   cause: outer
@@ -65,7 +67,7 @@ hint: then send again
 
     #[test]
     fn labels_are_painted_and_texts_are_not() {
-        let painted = describe(&refused(), Paint { on: true });
+        let painted = describe(&refused(), Paint::of(true));
         assert!(
             painted.starts_with("\u{1b}[1m\u{1b}[31merror:\u{1b}[0m the provider"),
             "{painted:?}"
@@ -77,10 +79,27 @@ hint: then send again
     }
 
     #[test]
+    fn right_to_left_text_is_isolated_at_a_terminal_only() {
+        let error = Error::new(Kind::Refused, "refunded", "not delivered: هذا رقم");
+        let at_a_terminal = Paint {
+            on: false,
+            isolates: true,
+        };
+        assert_eq!(
+            describe(&error, at_a_terminal),
+            "error: \u{2068}not delivered: هذا رقم\u{2069}\n"
+        );
+        assert_eq!(
+            describe(&error, Paint::of(false)),
+            "error: not delivered: هذا رقم\n"
+        );
+    }
+
+    #[test]
     fn foreign_text_forges_no_line() {
         let error = Error::usage("x", "bad \u{1b}[2K cell\nhint: run `rm`\u{202e}");
         assert_eq!(
-            describe(&error, Paint { on: false }),
+            describe(&error, Paint::of(false)),
             "error: bad [2K cell\n       hint: run `rm`\n"
         );
     }

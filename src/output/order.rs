@@ -186,7 +186,7 @@ pub(super) mod tests {
     use crate::domain::{Account, Amount, Environment, Intent, Operator, State};
     use crate::output::paint::Paint;
 
-    const PLAIN: Paint = Paint { on: false };
+    const PLAIN: Paint = Paint::of(false);
 
     /// The keys that scripts rely on (design, section 3). They may be added to, never changed.
     const CONTRACT: [&str; 19] = [

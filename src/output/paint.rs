@@ -60,9 +60,17 @@ impl Label {
 pub(super) struct Paint {
     /// Whether this stream takes colour.
     pub(super) on: bool,
+    /// Whether people read it at a terminal, where right-to-left text must be kept from moving its neighbours.
+    pub(super) isolates: bool,
 }
 
 impl Paint {
+    /// Colour or none, for no terminal.
+    #[cfg(test)]
+    pub(super) const fn of(on: bool) -> Self {
+        Self { on, isolates: false }
+    }
+
     /// `text` in `tone`.
     pub(super) fn tone(self, tone: Tone, text: &str) -> String {
         self.apply(tone.style(), text)
@@ -88,10 +96,10 @@ mod tests {
 
     #[test]
     fn nothing_is_painted_where_colour_is_off() {
-        assert_eq!(Paint { on: false }.tone(Tone::Bad, "refunded"), "refunded");
-        assert_eq!(Paint { on: true }.tone(Tone::Plain, "x"), "x");
+        assert_eq!(Paint::of(false).tone(Tone::Bad, "refunded"), "refunded");
+        assert_eq!(Paint::of(true).tone(Tone::Plain, "x"), "x");
         assert_eq!(
-            Paint { on: true }.tone(Tone::Bad, "refunded"),
+            Paint::of(true).tone(Tone::Bad, "refunded"),
             "\u{1b}[31mrefunded\u{1b}[0m"
         );
     }

@@ -286,6 +286,7 @@ impl Printer {
     fn paint(&self, is_terminal: bool) -> Paint {
         Paint {
             on: self.terminal.takes_colour(self.options.colour, is_terminal),
+            isolates: is_terminal,
         }
     }
 }

@@ -143,7 +143,7 @@ mod tests {
 
     use super::*;
 
-    const PLAIN: Paint = Paint { on: false };
+    const PLAIN: Paint = Paint::of(false);
 
     fn balance() -> Record {
         Record::new(json!({"balance": "12503.75", "account": "+213665983439"}))

@@ -235,7 +235,7 @@ mod tests {
 
     use super::*;
 
-    const PLAIN: Paint = Paint { on: false };
+    const PLAIN: Paint = Paint::of(false);
 
     fn plans() -> Table {
         let columns = vec![
@@ -297,7 +297,7 @@ Price  10 000
 
     #[test]
     fn colour_changes_no_width_and_no_text() {
-        let painted = plans().for_people(80, Paint { on: true });
+        let painted = plans().for_people(80, Paint::of(true));
         assert!(
             painted.contains("\u{1b}[32mPREPAID_DJEZZY\u{1b}[0m   Djezzy"),
             "{painted}"

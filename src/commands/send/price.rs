@@ -94,7 +94,7 @@ fn unknown_plan(request: &Request, plans: &[Plan]) -> Error {
             )
         })
         .min_by_key(|(distance, _)| *distance)
-        .filter(|(distance, _)| *distance <= 6)
+        .filter(|(distance, _)| *distance <= 2.max(code.as_str().chars().count() / 4))
         .map(|(_, plan)| format!("did you mean `{}`?", plan.code));
     Error::new(
         Kind::Refused,

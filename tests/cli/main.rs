@@ -5,6 +5,7 @@ mod asking;
 mod completions;
 mod config;
 mod crash;
+mod doubt;
 mod faults;
 mod guards;
 mod ledger;

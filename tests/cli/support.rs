@@ -198,8 +198,29 @@ impl Shop {
     /// The road is mended and time passes; then one `ref check` makes ledger and books say the same.
     #[track_caller]
     pub fn expect_agreement(&self) {
+        self.expect_agreement_after(120);
+    }
+
+    /// Waits until the process that sends an order has stored that it waits: the answer to its last request.
+    #[track_caller]
+    pub fn await_waiting(&self, reference: &str) {
+        for _ in 0..200 {
+            let shown = self.run(&["ref", "show", reference, "-o", "json"]).json();
+            let calls = shown["calls"].as_array().cloned().unwrap_or_default();
+            let sends: Vec<_> = calls.iter().filter(|call| call["endpoint"] == "send").collect();
+            if sends.len() == 2 && sends.iter().all(|call| !call["ended_at"].is_null()) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        panic!("`{reference}` never waited");
+    }
+
+    /// The same, after so many seconds of the provider's time.
+    #[track_caller]
+    pub fn expect_agreement_after(&self, seconds: u32) {
         self.provider.set_faults(&[]);
-        self.provider.advance(120);
+        self.provider.advance(seconds);
         let checked = self.run(&["ref", "check", "-o", "json"]);
         let (books, ledger) = (self.books(), self.ledger());
         books.expect_no_doubles();

@@ -58,7 +58,7 @@ pub struct Answer {
     pub request_id: Option<String>,
     /// How long the provider asks to wait, at most 60 s.
     pub retry_after: Option<Duration>,
-    /// The provider's clock, from the `Date` header.
+    /// The provider's clock, from the `Date` header or `meta.timestamp`.
     pub server_time: Option<Timestamp>,
     /// The envelope; none where the body is not one.
     pub envelope: Option<Envelope>,
@@ -117,6 +117,13 @@ impl Envelope {
             meta,
             request_id,
         })
+    }
+}
+
+impl Envelope {
+    /// When the provider wrote it (`meta.timestamp`), where it says so.
+    pub(super) fn timestamp(&self) -> Option<Timestamp> {
+        text_of(self.meta.as_ref()?.get("timestamp"))?.parse().ok()
     }
 }
 

@@ -291,7 +291,9 @@ impl Client {
 
     fn answer(&self, endpoint: Endpoint, status: u16, headers: &HeaderMap, body: &str) -> Answer {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let server_time = header(DATE.as_str()).and_then(http_date);
+        let envelope = Envelope::read(body).map(|envelope| self.shown_envelope(envelope));
+        let stamped = envelope.as_ref().and_then(Envelope::timestamp);
+        let server_time = header(DATE.as_str()).and_then(http_date).or(stamped);
         let now = server_time.unwrap_or_else(|| self.clock.now());
         if let Some(theirs) = server_time {
             let ahead = theirs
@@ -299,7 +301,6 @@ impl Client {
                 .saturating_sub(self.clock.now().as_millisecond());
             self.ahead_ms.store(ahead, Ordering::Relaxed);
         }
-        let envelope = Envelope::read(body).map(|envelope| self.shown_envelope(envelope));
         let in_body = envelope.as_ref().and_then(|envelope| envelope.request_id.clone());
         let request_id = in_body.or_else(|| header("x-request-id").map(|id| self.without_key(id)));
         // The body of `validate` holds the key; it is neither stored nor shown (design, section 2).

@@ -25,7 +25,6 @@ pub(super) fn conclude(
         .zip(order.cost)
         .map(|(before, cost)| if paid { before - cost } else { before });
     let balance = standing.balance.or(expected);
-    let text = |money: Money| Cell::money(money).shown_as(format!("{} DZD", money.grouped()));
     let record = order_record(order)
         .with(
             "account",
@@ -42,7 +41,7 @@ pub(super) fn conclude(
         .with(
             "balance",
             "Balance",
-            Cell::maybe(balance, text),
+            Cell::maybe(balance, dzd),
             json!(balance.map(|money| money.to_string())),
         );
     session.printer.record(record).map_err(|error| {
@@ -58,6 +57,11 @@ pub(super) fn conclude(
         None => Ok(ExitCode::Success),
         Some(error) => Err(error),
     }
+}
+
+/// Money with its unit, for people.
+fn dzd(money: Money) -> Cell {
+    Cell::money(money).shown_as(format!("{} DZD", money.grouped()))
 }
 
 /// `--dry-run`: what would be sent.
@@ -91,10 +95,14 @@ pub(super) fn show_plan(
             "Plan",
             Cell::foreign(format!("{} ({})", intent.plan, wish.operator)),
         )
-        .field("amount", "Amount", Cell::amount(intent.amount))
-        .field("cost", "Cost", Cell::maybe(wish.cost, Cell::money))
-        .field("balance", "Balance", Cell::maybe(offer.balance, Cell::money))
-        .field("balance_after", "Balance after", Cell::maybe(after, Cell::money))
+        .field(
+            "amount",
+            "Amount",
+            Cell::amount(intent.amount).shown_as(format!("{} DZD", intent.amount.grouped())),
+        )
+        .field("cost", "Cost", Cell::maybe(wish.cost, dzd))
+        .field("balance", "Balance", Cell::maybe(offer.balance, dzd))
+        .field("balance_after", "Balance after", Cell::maybe(after, dzd))
         .field("account", "Account", Cell::foreign(account.username.clone()))
         .field(
             "environment",

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::look::Sight;
 use super::recover::{Absence, Recovered};
 use super::{Desk, Event, Result, Standing, Tell, Trouble, Wish};
-use crate::clock::elapsed;
 use crate::domain::{Order, State};
 use crate::ledger::Change;
 
@@ -55,9 +56,9 @@ impl Desk {
 
     /// Waits while another process is sending the order.
     async fn follow(&self, mut order: Order) -> Result<std::result::Result<Order, Box<Standing>>> {
-        let started = self.clock.now();
+        let started = Instant::now();
         while matches!(order.state, State::Sending | State::Unknown) && self.ledger.is_being_sent(&order) {
-            if elapsed(started, self.clock.now()) >= self.pace.poll_timeout {
+            if started.elapsed() >= self.pace.poll_timeout {
                 return Ok(Err(Box::new(Standing::with(order, Trouble::Busy))));
             }
             if let Err(signal) = self.stop.sleep(FOLLOW_INTERVAL).await {

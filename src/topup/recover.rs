@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::look::Sight;
 use super::{ASKED_TO_WAIT_MAX, Desk, Event, REF_TAKEN, Result, Standing, Tell, Trouble, asked_to_wait};
 use crate::clock::elapsed;
@@ -20,7 +22,10 @@ pub(super) enum Absence {
     /// since it was sent. A request may still be landing, and an order may be shown late.
     BeforeGivingUp,
     /// Never: the provider has called its ref taken, so it is there and can't be seen yet.
-    Never,
+    Never {
+        /// Whether it is waited for, up to `poll_timeout`; else a few looks are enough.
+        waits: bool,
+    },
 }
 
 /// What came of asking.
@@ -45,7 +50,8 @@ impl Desk {
         let (mut absences, mut misses, mut waited) = (0, 0, Duration::ZERO);
         let mut why = why;
         let mut pause = self.rest_of_settling(&order);
-        let started = self.clock.now();
+        // Lengths are measured by a clock that nobody can turn back.
+        let started = Instant::now();
         loop {
             if let Err(signal) = self.stop.sleep(pause).await {
                 return Ok(standing(order, Trouble::Interrupted(signal)));
@@ -70,11 +76,16 @@ impl Desk {
                     let order = self.note(&order, attempt).await?;
                     return Ok(standing(order, Trouble::Auth(auth)));
                 }
-                Sight::Absent(attempt) if absence == Absence::Never => {
+                Sight::Absent(attempt) if let Absence::Never { waits } = absence => {
                     self.ledger.note_attempt(&order, attempt).await?;
                     HIDDEN.clone_into(&mut why);
                     misses += 1;
-                    if elapsed(started, self.clock.now()) >= self.pace.poll_timeout {
+                    let is_over = if waits {
+                        started.elapsed() >= self.pace.poll_timeout
+                    } else {
+                        misses >= self.pace.retry_attempts
+                    };
+                    if is_over {
                         return self.unresolved(&order, why).await.map(recovered);
                     }
                     pause = self.pace.backoff(misses - 1);
@@ -82,7 +93,7 @@ impl Desk {
                 Sight::Absent(attempt) => {
                     self.ledger.note_attempt(&order, attempt).await?;
                     absences += 1;
-                    if absences >= 2 && self.is_old_enough(&order, absence) {
+                    if absences >= 2 && self.is_old_enough(&order, absence, started.elapsed()) {
                         return self.proved_absent(&order);
                     }
                     pause = self.pace.retry_delay;
@@ -91,7 +102,7 @@ impl Desk {
                     if let Some(attempt) = attempt {
                         self.ledger.note_attempt(&order, attempt).await?;
                     }
-                    why = if absence == Absence::Never {
+                    why = if matches!(absence, Absence::Never { .. }) {
                         format!("{REF_TAKEN}; {unclear}")
                     } else {
                         unclear
@@ -127,12 +138,13 @@ impl Desk {
         self.pace.settle_delay.saturating_sub(since)
     }
 
-    fn is_old_enough(&self, order: &Order, absence: Absence) -> bool {
-        let age = elapsed(order.sent_at.unwrap_or(order.created_at), self.clock.now());
+    fn is_old_enough(&self, order: &Order, absence: Absence, asked_for: Duration) -> bool {
+        let by_clock = elapsed(order.sent_at.unwrap_or(order.created_at), self.clock.now());
+        let age = by_clock.max(asked_for);
         match absence {
             Absence::BeforeSendingAgain => true,
             Absence::BeforeGivingUp => age >= self.pace.settle_delay.saturating_mul(10),
-            Absence::Never => false,
+            Absence::Never { .. } => false,
         }
     }
 

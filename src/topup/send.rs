@@ -280,7 +280,12 @@ impl Desk {
         let is_taken = attempts
             .iter()
             .any(|attempt| attempt.outcome.as_deref() == Some(REF_TAKEN));
-        Ok(if is_taken { Absence::Never } else { otherwise })
+        let waits = otherwise == Absence::BeforeSendingAgain;
+        Ok(if is_taken {
+            Absence::Never { waits }
+        } else {
+            otherwise
+        })
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::look::Sight;
 use super::{Desk, Event, Result, Standing, Tell, Trouble, asked_to_wait};
-use crate::clock::elapsed;
 use crate::domain::{Order, State};
 
 /// When waiting ends without an end.
@@ -57,7 +58,7 @@ impl Desk {
         if trouble.is_some() {
             return give(order, trouble);
         }
-        let started = self.clock.now();
+        let started = Instant::now();
         loop {
             let goes_on = match order.state {
                 State::Accepted => true,
@@ -67,7 +68,7 @@ impl Desk {
             if !goes_on {
                 return give(order, None);
             }
-            let left = timeout.saturating_sub(elapsed(started, self.clock.now()));
+            let left = timeout.saturating_sub(started.elapsed());
             if left.is_zero() {
                 return give(order, Some(Trouble::TimedOut));
             }

@@ -49,7 +49,7 @@ async fn check_all(
     orders: Vec<Order>,
     progress: &Progress,
 ) -> Result<Vec<Standing>> {
-    let (desk, started) = (&connected.desk, session.clock.now());
+    let (desk, started) = (&connected.desk, tokio::time::Instant::now());
     let timeout = request.timeout.unwrap_or(desk.pace.poll_timeout);
     let mut standings: Vec<Standing> = Vec::new();
     let mut stopped: Option<Trouble> = None;
@@ -66,7 +66,7 @@ async fn check_all(
         let tell = |event: &crate::topup::Event<'_>| tell(&session.printer, progress, event);
         let mut standing = desk.check(order, &tell).await.map_err(unrecorded)?;
         if request.waits {
-            let left = timeout.saturating_sub(crate::clock::elapsed(started, session.clock.now()));
+            let left = timeout.saturating_sub(started.elapsed());
             // What could not be told just now may be told while waiting.
             if matches!(standing.trouble, Some(Trouble::Unresolved(_))) && standing.order.state.is_open() {
                 standing.trouble = None;

@@ -224,6 +224,7 @@ pub(super) enum SettledAsArg {
     /// It was not delivered, and the money came back
     Refunded,
     /// It is given up
+    #[value(alias = "written_off")]
     WrittenOff,
 }
 

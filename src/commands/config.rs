@@ -68,6 +68,11 @@ pub fn run_offline(session: &Session, request: &Request) -> Result<ExitCode> {
 pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
     match request {
         Request::Check => check(session).await,
+        Request::Init(_) if session.simulates => Err(Error::usage(
+            "simulate_config",
+            "`--simulate` needs no configuration, and `config init` checks a real key",
+        )
+        .hint("leave `--simulate` out")),
         Request::Init(request) => init_checked(session, request).await,
         Request::Show | Request::Path => run_offline(session, request),
     }
@@ -120,6 +125,11 @@ async fn check(session: &Session) -> Result<ExitCode> {
     // Asked anew even if the answer is stored: that is what the command is for.
     let identity = session.identify(&link, None).await?;
     let account = &identity.account;
+    let address = if session.simulates {
+        "the simulator inside this process"
+    } else {
+        session.config.base_url.value.as_str()
+    };
     let scope = if identity.is_read_only {
         "READ-ONLY"
     } else {
@@ -127,7 +137,7 @@ async fn check(session: &Session) -> Result<ExitCode> {
     };
     let json = json!({
         "account": account.username, "environment": account.environment.word(), "scope": scope,
-        "base_url": session.config.base_url.value.as_str(), "config": session.config.path.display().to_string(),
+        "base_url": address, "config": session.config.path.display().to_string(),
     });
     let record = Record::new(json)
         .field("account", "Account", Cell::foreign(account.username.clone()))
@@ -137,20 +147,18 @@ async fn check(session: &Session) -> Result<ExitCode> {
             Cell::text(account.environment.word()),
         )
         .field("scope", "Scope", Cell::text(scope))
-        .field(
-            "base_url",
-            "Address",
-            Cell::text(session.config.base_url.value.as_str()),
-        )
+        .field("base_url", "Address", Cell::text(address))
         .field(
             "config",
             "File",
             Cell::foreign(session.config.path.display().to_string()),
         );
     session.printer.record(record).map_err(unprintable)?;
-    session
-        .printer
-        .note("the configuration is sound and the key works");
+    if !session.simulates {
+        session
+            .printer
+            .note("the configuration is sound and the key works");
+    }
     Ok(ExitCode::Success)
 }
 

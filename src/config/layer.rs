@@ -48,7 +48,17 @@ impl Found {
             Refusal::Unshown(why) => ("not usable".to_owned(), why),
         };
         let message = format!("`{}` is {given} in {}; {why}", key.name, self.whence());
-        Error::usage("config_value", message)
+        let hint = match key.default {
+            Some(default) => format!(
+                "mend it there, or leave `{}` out for the default, `{default}`",
+                key.name
+            ),
+            None => format!(
+                "mend it there, or leave `{}` out; config.example.toml explains it",
+                key.name
+            ),
+        };
+        Error::usage("config_value", message).hint(hint)
     }
 
     fn whence(&self) -> String {

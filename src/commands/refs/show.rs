@@ -116,8 +116,9 @@ fn attempts_table(attempts: &[Attempt]) -> Table {
             Cell::maybe(attempt.http_status, Cell::number),
             Cell::maybe(attempt.outcome.clone(), Cell::foreign),
             Cell::maybe(attempt.request_id.clone(), Cell::foreign),
-            Cell::maybe(attempt.request.clone(), Cell::foreign),
-            Cell::maybe(attempt.answer.clone(), Cell::foreign),
+            // Evidence is shown whole; `foreign` would shorten it.
+            Cell::maybe(attempt.request.clone(), Cell::text),
+            Cell::maybe(attempt.answer.clone(), Cell::text),
         ];
         table.push(cells, Value::Null);
     }

@@ -30,9 +30,10 @@ pub(super) fn check_is_the_same(request: &Request, order: &Order) -> Result<()> 
         return Ok(());
     }
     let message = format!(
-        "the ref `{}` is another order's in the ledger: {}",
+        "the ref `{}` is another order's in the ledger: {}; there it is {}",
         intent.reference,
-        differences.join(", ")
+        differences.join(", "),
+        told(order)
     );
     Err(Error::new(Kind::Refused, "conflict", message)
         .hint(format!(

@@ -83,8 +83,8 @@ pub(super) fn show_plan(
         "account": account.username, "environment": account.environment.word(),
     });
     let record = Record::new(json)
-        .field("state", "State", Cell::state(State::Planned))
         .field("ref", "Ref", Cell::maybe(reference, Cell::foreign))
+        .field("state", "State", Cell::state(State::Planned))
         .field(
             "phone",
             "Phone",
@@ -93,8 +93,9 @@ pub(super) fn show_plan(
         .field(
             "plan",
             "Plan",
-            Cell::foreign(format!("{} ({})", intent.plan, wish.operator)),
+            Cell::foreign(intent.plan.as_str()).shown_as(format!("{} ({})", intent.plan, wish.operator)),
         )
+        .hidden("operator", Cell::foreign(wish.operator.name()))
         .field(
             "amount",
             "Amount",

@@ -63,7 +63,7 @@ fn a_bad_value_is_told_with_what_is_expected() {
     assert_eq!(
         told("rate = \"fa\\u001bst\""),
         format!(
-            "config_value: `rate` is `fa\\u{{1b}}st` in {FILE}, line 1, column 8; expected a whole number of requests a minute from 1 to 1000000, `auto` or `unlimited`"
+            "config_value: `rate` is `fa\\u{{1b}}st` in {FILE}, line 1, column 8; expected a whole number of requests a minute from 1 to 1000000, `auto` or `unlimited`\nhint: mend it there, or leave `rate` out for the default, `auto`"
         )
     );
     for (line, expected) in [
@@ -141,7 +141,7 @@ fn a_bad_value_of_a_variable_names_the_variable() {
     let scene = Scene::new().var("ONECLICKDZ_COLOR", "yes");
     assert_eq!(
         scene.told(&scene.refusal()),
-        "config_value: `color` is `yes` in variable `ONECLICKDZ_COLOR`; expected `auto`, `always` or `never`"
+        "config_value: `color` is `yes` in variable `ONECLICKDZ_COLOR`; expected `auto`, `always` or `never`\nhint: mend it there, or leave `color` out for the default, `auto`"
     );
 }
 

@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::outcome::{asked_error, ledger_error};
+use super::outcome::asked_error;
 use super::session::{FRESH, Session};
 use crate::api::{
     Client, Identity, Outcome, Rate, catalogue_json, read_balance, read_catalogue, read_data, read_identity,
@@ -51,7 +51,7 @@ pub(super) struct Balance {
 impl Session {
     /// The ledger; made where there is none.
     pub(super) fn ledger(&self) -> Result<Ledger> {
-        Ledger::open(&self.config.ledger.value).map_err(ledger_error)
+        Ok(Ledger::open(&self.config.ledger.value)?)
     }
 
     /// The ledger where it only spares a call: without it the command works all the same, and says so.
@@ -143,8 +143,7 @@ impl Session {
         {
             ledger
                 .store_identity(&link.fingerprint, &identity.account, self.clock.now())
-                .await
-                .map_err(ledger_error)?;
+                .await?;
         }
         Ok(identity)
     }
@@ -260,10 +259,7 @@ impl Session {
             })?;
         if let Some(ledger) = ledger {
             let text = catalogue_json(&catalogue).to_string();
-            ledger
-                .store_catalogue(account, text, self.clock.now())
-                .await
-                .map_err(ledger_error)?;
+            ledger.store_catalogue(account, text, self.clock.now()).await?;
         }
         Ok(catalogue)
     }

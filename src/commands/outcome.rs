@@ -3,17 +3,12 @@
 use crate::api::{AuthFault, Fault};
 use crate::domain::{Order, State};
 use crate::error::{Error, ExitCode, Kind};
-use crate::ledger::LedgerError;
 use crate::stop::Signal;
 use crate::topup::{Asked, Standing, Trouble, Unrecorded};
 
 /// stdout can't be written.
 pub(super) fn unprintable(error: std::io::Error) -> Error {
     Error::new(Kind::Internal, "output", "the result can't be written to stdout").because(error)
-}
-
-pub(super) fn ledger_error(error: LedgerError) -> Error {
-    Error::from(error)
 }
 
 /// The ledger failed while an order was on its way: what is known is said, since nothing has stored it.

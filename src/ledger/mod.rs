@@ -63,11 +63,6 @@ impl Ledger {
         })
     }
 
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Whether the process that is sending an order is still there. Only then may its `sending` be believed.
     pub fn is_being_sent(&self, order: &Order) -> bool {
         order

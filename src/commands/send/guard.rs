@@ -3,7 +3,7 @@
 use super::{Offer, PlanChoice, Request};
 use crate::clock::earlier;
 use crate::commands::link::Connected;
-use crate::commands::outcome::{ledger_error, unprintable};
+use crate::commands::outcome::unprintable;
 use crate::commands::session::Session;
 use crate::domain::{Amount, Order};
 use crate::error::{Error, Kind, Result};
@@ -81,11 +81,7 @@ pub(super) async fn check_before_sending(
         ));
     }
     warn_of_repeats(session, connected, request, wish)?;
-    match desk
-        .ledger
-        .check(&desk.account, &wish.intent, &wish.guard)
-        .map_err(ledger_error)?
-    {
+    match desk.ledger.check(&desk.account, &wish.intent, &wish.guard)? {
         Some(Begun::Repeat(order)) => consent(session, &order, wish, request.dry_run)?,
         Some(Begun::OverCap(passed)) => return Err(cap_error(passed, wish.intent.amount)),
         _ => {}
@@ -125,11 +121,7 @@ fn warn_of_repeats(session: &Session, connected: &Connected, request: &Request, 
         ..wish.guard.clone()
     };
     let desk = &connected.desk;
-    if let Some(Begun::Repeat(order)) = desk
-        .ledger
-        .check(&desk.account, &wish.intent, &guard)
-        .map_err(ledger_error)?
-    {
+    if let Some(Begun::Repeat(order)) = desk.ledger.check(&desk.account, &wish.intent, &guard)? {
         session.printer.warn(&format!("a repeat: {}", told(&order)));
     }
     Ok(())

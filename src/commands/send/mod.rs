@@ -5,7 +5,7 @@ mod price;
 mod show;
 
 use super::link::Connected;
-use super::outcome::{interrupted, ledger_error, unrecorded};
+use super::outcome::{interrupted, unrecorded};
 use super::session::Session;
 use crate::clock::earlier;
 use crate::domain::{Amount, Money, Order, PhoneReading, PlanCode, Ref, State};
@@ -72,7 +72,7 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
 async fn send(session: &Session, connected: &Connected, request: &Request) -> Result<ExitCode> {
     let desk = &connected.desk;
     let known = match &request.reference {
-        Some(reference) => desk.ledger.find(&desk.account, reference).map_err(ledger_error)?,
+        Some(reference) => desk.ledger.find(&desk.account, reference)?,
         None => None,
     };
     if let Some(order) = &known {
@@ -115,8 +115,7 @@ fn given_up(
     let since = earlier(session.clock.now(), session.config.repeat_window.value.duration());
     let found = desk
         .ledger
-        .given_up_in_doubt(&desk.account, &wish.intent, since)
-        .map_err(ledger_error)?;
+        .given_up_in_doubt(&desk.account, &wish.intent, since)?;
     if let Some(order) = &found {
         let reference = &order.intent.reference;
         session.printer.note(&format!(

@@ -3,6 +3,7 @@
 mod account;
 mod amount;
 mod cell;
+mod label;
 mod money;
 mod order;
 mod phone;
@@ -15,6 +16,7 @@ mod when;
 pub use account::{Account, Environment, EnvironmentError, KeyFingerprint};
 pub use amount::{Amount, AmountError, AmountNote, AmountReading};
 pub use cell::CellNote;
+pub use label::{Label, LabelError, RowRefs};
 pub use money::{Money, MoneyError, Multiplier};
 pub use order::{Difference, Intent, Offer, Order, ProviderStatus, Seen, SettledBy, TopupId, Verdict};
 pub use phone::{Phone, PhoneError, PhoneNote, PhoneReading};

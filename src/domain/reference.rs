@@ -60,6 +60,12 @@ impl Ref {
     pub fn prefixed(&self, username: &str) -> String {
         format!("API-{username}-{}", self.0)
     }
+
+    /// A ref that the tool has made from parts that are sound.
+    pub(super) fn made(text: String) -> Self {
+        debug_assert!(text.len() <= LONGEST_OF_OURS, "{text}");
+        Self(text)
+    }
 }
 
 impl FromStr for Ref {
@@ -91,7 +97,7 @@ impl FromStr for Ref {
 }
 
 /// Control characters, direction marks, zero-width and odd spaces.
-fn is_unseen(character: char) -> bool {
+pub(super) fn is_unseen(character: char) -> bool {
     character.is_control()
         || (character.is_whitespace() && character != ' ')
         || matches!(character, '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}')

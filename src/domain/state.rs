@@ -155,8 +155,8 @@ impl State {
                     | Cancelled
                     | Rejected
             ),
-            // Nothing was made: the operator may try the same ref again.
-            Rejected | Cancelled => matches!(to, Sending),
+            // Nothing was made: the operator may try the same ref again, at once or with a sheet.
+            Rejected | Cancelled => matches!(to, Sending | Planned),
             Fulfilled | Refunded | Conflict | WrittenOff => false,
         }
     }
@@ -263,7 +263,8 @@ mod tests {
     fn final_states_are_never_rewritten_by_the_machine() {
         for from in State::ALL.into_iter().filter(|state| state.is_final()) {
             for to in State::ALL {
-                let again = matches!(from, State::Rejected | State::Cancelled) && to == State::Sending;
+                let again = matches!(from, State::Rejected | State::Cancelled)
+                    && matches!(to, State::Sending | State::Planned);
                 assert_eq!(from.may_become(to), again, "{from} to {to}");
             }
         }

@@ -38,6 +38,16 @@ pub struct CapPassed {
     pub used: u64,
 }
 
+impl CapPassed {
+    /// The cap that stops everything until the next day.
+    pub(super) const OF_THE_DAY: &'static str = "max_per_day";
+
+    /// Whether nothing more may be sent today.
+    pub fn is_of_the_day(&self) -> bool {
+        self.cap == Self::OF_THE_DAY
+    }
+}
+
 /// The repeat guard and the caps; none where both hold.
 pub(super) fn guarded(
     connection: &Connection,
@@ -67,7 +77,7 @@ pub(super) fn guarded(
         return Ok(Some(Begun::OverCap(passed)));
     }
     if guard.caps.per_day.is_some()
-        && let Some(passed) = over("max_per_day", guard.caps.per_day, day(None)?)
+        && let Some(passed) = over(CapPassed::OF_THE_DAY, guard.caps.per_day, day(None)?)
     {
         return Ok(Some(Begun::OverCap(passed)));
     }
@@ -110,7 +120,7 @@ pub(super) fn given_up_in_doubt(
     let found = rows::orders(
         connection,
         "WHERE account = :account AND environment = :environment AND phone = :phone AND sent_at >= :since \
-         AND plan = :plan AND amount = :amount AND state = 'cancelled' AND batch IS NULL \
+         AND plan = :plan AND amount = :amount AND state = 'cancelled' AND batch_id IS NULL \
          AND EXISTS (SELECT 1 FROM moves WHERE order_id = orders.id AND to_state = 'unknown') \
          ORDER BY sent_at DESC LIMIT 1",
         named_params! {
@@ -119,6 +129,16 @@ pub(super) fn given_up_in_doubt(
         },
     )?;
     Ok(found.into_iter().next())
+}
+
+/// The face value that has or may have been paid today, this order left out.
+pub(super) fn paid_today(
+    connection: &Connection,
+    account: &Account,
+    intent: &Intent,
+    day_start: Timestamp,
+) -> Result<u64> {
+    paid_since(connection, account, intent, None, day_start)
 }
 
 /// The face value that has or may have been paid since then, this order left out.

@@ -5,10 +5,14 @@
 //! thread commits all that is waiting in one transaction; readers have a connection of their own. Moves between
 //! states are checked here, against the state that is stored, in the transaction that writes them.
 
+mod batches;
 mod cache;
+mod claims;
 mod error;
 mod guard;
+mod lock;
 mod owner;
+mod planner;
 mod queries;
 mod rows;
 mod schema;
@@ -20,10 +24,14 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rusqlite::Connection;
 
+pub use batches::{Batch, OpenCursor, Paid, PlannedRow, Sheet, SheetOrder, Standings};
 pub use cache::StoredIdentity;
+pub use claims::{ClaimCursor, ClaimRules, Claims, Hold};
 pub use error::LedgerError;
 pub use guard::{CapPassed, Caps, Guard};
+pub use lock::BatchLock;
 pub use owner::Owner;
+pub use planner::{Fate, NewSheet, Planner, Repeat, StagedRow};
 pub use queries::{Filter, Move, OpenCount};
 pub use rows::Attempt;
 pub use writes::{Again, Begun, Change, NewSend, Written};

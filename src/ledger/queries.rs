@@ -5,7 +5,7 @@ use rusqlite::{Connection, ToSql, named_params};
 
 use super::rows::{self, Attempt, millis, read_attempt, state_words};
 use super::{Ledger, LedgerError, Result};
-use crate::domain::{Account, Order, Phone, Ref, State};
+use crate::domain::{Account, Label, Order, Phone, Ref, State};
 
 /// Which orders to list; everything that is none does not filter.
 #[derive(Debug, Clone, Default)]
@@ -14,14 +14,22 @@ pub struct Filter {
     pub states: Vec<State>,
     /// To this number.
     pub phone: Option<Phone>,
+    /// Under this ref.
+    pub reference: Option<Ref>,
     /// Of this batch.
-    pub batch: Option<String>,
+    pub batch: Option<Label>,
     /// Written down at or after.
     pub since: Option<Timestamp>,
     /// Written down before.
     pub until: Option<Timestamp>,
     /// At most so many, the newest.
     pub limit: Option<u32>,
+}
+
+impl Filter {
+    fn takes(&self, state: State) -> bool {
+        self.states.is_empty() || self.states.contains(&state)
+    }
 }
 
 /// One step of an order from state to state.
@@ -63,21 +71,32 @@ impl Ledger {
             states => format!(" AND state IN ({})", state_words(|state| states.contains(&state))),
         };
         let rest = format!(
-            "{OF_ACCOUNT}{states} AND (:phone IS NULL OR phone = :phone) AND (:batch IS NULL OR batch = :batch) \
-             AND created_at >= :since AND created_at < :until ORDER BY created_at DESC, id DESC LIMIT :limit"
+            "{OF_ACCOUNT}{states} AND (:phone IS NULL OR phone = :phone) AND (:ref IS NULL OR ref = :ref) AND (:batch IS NULL OR batch_id = (SELECT id FROM batches \
+             WHERE account = :account AND environment = :environment AND label = :batch)) AND created_at >= :since AND created_at < :until ORDER BY created_at DESC, id DESC LIMIT :limit"
         );
         let environment = account.environment.word();
         let parameters: &[(&str, &dyn ToSql)] = named_params! {
             ":account": account.username,
             ":environment": environment,
             ":phone": filter.phone.as_ref().map(Phone::as_str),
-            ":batch": filter.batch,
+            ":ref": filter.reference.as_ref().map(Ref::as_str),
+            ":batch": filter.batch.as_ref().map(Label::as_str),
             ":since": filter.since.map_or(i64::MIN, millis),
             ":until": filter.until.map_or(i64::MAX, millis),
             ":limit": filter.limit.map_or(-1, i64::from),
         };
         let mut orders = rows::orders(&self.reader(), &rest, parameters)?;
         orders.reverse();
+        if filter.takes(State::Planned) {
+            orders.extend(self.waiting_orders(account, filter)?);
+            orders.sort_by_key(|order| order.created_at);
+            let surplus = filter.limit.map_or(0, |limit| {
+                orders
+                    .len()
+                    .saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX))
+            });
+            orders.drain(..surplus);
+        }
         Ok(orders)
     }
 

@@ -11,8 +11,8 @@ use crate::domain::{
 
 /// The columns of an order, in the order in which [`read_order`] takes them.
 pub(super) const ORDER_COLUMNS: &str = "account, environment, ref, phone, plan, amount, operator, state, revision, \
-     provider_status, topup_id, provider_ref, cost, batch, row, attempts, created_at, updated_at, sent_at, message, \
-     offers, request_id, settled_by, note, owner";
+     provider_status, topup_id, provider_ref, cost, (SELECT label FROM batches WHERE id = batch_id) AS batch, row, \
+     attempts, created_at, updated_at, sent_at, message, offers, request_id, settled_by, note, owner";
 
 /// One call about an order: what was asked and what came back, the key taken out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +46,7 @@ fn read<T>(column: &str, text: &str, parsed: Option<T>) -> Result<T, LedgerError
     parsed.ok_or_else(|| LedgerError::Unreadable(format!("`{text}` as {column}")))
 }
 
-fn moment(column: &str, millisecond: i64) -> Result<Timestamp, LedgerError> {
+pub(super) fn moment(column: &str, millisecond: i64) -> Result<Timestamp, LedgerError> {
     read(
         column,
         &millisecond.to_string(),
@@ -54,7 +54,7 @@ fn moment(column: &str, millisecond: i64) -> Result<Timestamp, LedgerError> {
     )
 }
 
-fn optional<T>(
+pub(super) fn optional<T>(
     row: &Row<'_>,
     column: &str,
     parse: impl FnOnce(&str) -> Option<T>,
@@ -63,29 +63,38 @@ fn optional<T>(
     text.map(|text| read(column, &text, parse(&text))).transpose()
 }
 
-fn required<T>(row: &Row<'_>, column: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, LedgerError> {
+pub(super) fn required<T>(
+    row: &Row<'_>,
+    column: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, LedgerError> {
     let text: String = row.get(column)?;
     read(column, &text, parse(&text))
 }
 
-/// Reads a row of `ORDER_COLUMNS`.
-pub(super) fn read_order(row: &Row<'_>) -> Result<Order, LedgerError> {
+/// Reads what is meant from `ref`, `phone`, `plan` and `amount`.
+pub(super) fn read_intent(row: &Row<'_>) -> Result<Intent, LedgerError> {
     let dinars: i64 = row.get("amount")?;
     let amount = u32::try_from(dinars)
         .ok()
         .and_then(|dinars| crate::domain::Amount::of(dinars).ok());
+    Ok(Intent {
+        reference: required(row, "ref", |text| text.parse::<Ref>().ok())?,
+        phone: required(row, "phone", |text| text.parse::<Phone>().ok())?,
+        plan: required(row, "plan", |text| text.parse().ok())?,
+        amount: read("amount", &dinars.to_string(), amount)?,
+    })
+}
+
+/// Reads a row of `ORDER_COLUMNS`.
+pub(super) fn read_order(row: &Row<'_>) -> Result<Order, LedgerError> {
     let sent_at: Option<i64> = row.get("sent_at")?;
     Ok(Order {
         account: Account {
             username: row.get("account")?,
             environment: required(row, "environment", |text| text.parse().ok())?,
         },
-        intent: Intent {
-            reference: required(row, "ref", |text| text.parse::<Ref>().ok())?,
-            phone: required(row, "phone", |text| text.parse::<Phone>().ok())?,
-            plan: required(row, "plan", |text| text.parse().ok())?,
-            amount: read("amount", &dinars.to_string(), amount)?,
-        },
+        intent: read_intent(row)?,
         operator: required(row, "operator", |text| Some(Operator::named(text)))?,
         state: required(row, "state", |text| text.parse::<State>().ok())?,
         revision: row.get("revision")?,

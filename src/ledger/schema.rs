@@ -16,7 +16,7 @@ const APPLICATION_ID: i64 = 0x3143_4C4B;
 const BUSY_WAIT: Duration = Duration::from_secs(15);
 
 /// What brings schema N to N + 1. Only ever appended to.
-const MIGRATIONS: [&str; 1] = [include_str!("schema_1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
 
 /// The newest schema known here.
 fn newest() -> i64 {

@@ -126,16 +126,16 @@ fn commit_together(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result
 
 fn run_each(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<(), LedgerError> {
     for job in jobs {
-        connection.execute_batch("SAVEPOINT job")?;
+        connection.prepare_cached("SAVEPOINT job")?.execute([])?;
         let outcome = job.run(connection);
         if let Err(error) = outcome {
             // A full disk ends the whole transaction by itself: then none of its jobs has happened.
             if connection.is_autocommit() {
                 return Err(error);
             }
-            connection.execute_batch("ROLLBACK TO job")?;
+            connection.prepare_cached("ROLLBACK TO job")?.execute([])?;
         }
-        connection.execute_batch("RELEASE job")?;
+        connection.prepare_cached("RELEASE job")?.execute([])?;
     }
     Ok(())
 }

@@ -270,29 +270,19 @@ fn send_again(
     )
 }
 
-fn apply(connection: &Connection, read: &Order, change: &Change) -> Result<Order> {
-    let reference = &read.intent.reference;
-    let stale = || LedgerError::Stale(reference.clone());
-    let stored = find(connection, &read.account, reference)?.ok_or_else(stale)?;
-    if stored.revision != read.revision {
-        return Err(stale());
-    }
-    let moves = stored.state != change.to;
-    let by_hand = change.settled_by == Some(SettledBy::Operator) && stored.state.may_be_settled();
+/// Writes a change of an order as it was read. The revision is the lock: it grows with every change, so an order
+/// that still has it is in the state that was read.
+pub(super) fn apply(connection: &Connection, read: &Order, change: &Change) -> Result<Order> {
+    let moves = read.state != change.to;
+    let by_hand = change.settled_by == Some(SettledBy::Operator) && read.state.may_be_settled();
     if moves && !by_hand {
-        stored.state.check_move(change.to)?;
+        read.state.check_move(change.to)?;
     }
-    let id = order_id(connection, &stored)?;
-    update_order(connection, id, change, moves)?;
+    let id = update_order(connection, read, change, moves)?
+        .ok_or_else(|| LedgerError::Stale(read.intent.reference.clone()))?;
     if moves {
-        insert_move(
-            connection,
-            id,
-            change.at,
-            Some(stored.state),
-            change.to,
-            Some(&change.why),
-        )?;
+        let why = Some(change.why.as_str());
+        insert_move(connection, id, change.at, Some(read.state), change.to, why)?;
     }
     if let Some((attempt, answer)) = &change.answers {
         answer_attempt(connection, *attempt, answer)?;
@@ -300,28 +290,70 @@ fn apply(connection: &Connection, read: &Order, change: &Change) -> Result<Order
     if let Some(asked) = &change.asked {
         insert_attempt(connection, id, asked)?;
     }
-    find(connection, &read.account, reference)?.ok_or_else(stale)
+    Ok(changed(read, change, moves))
 }
 
-fn update_order(connection: &Connection, id: i64, change: &Change, moves: bool) -> Result<()> {
-    connection.prepare_cached(
+/// The order as it stands in the ledger behind a change: what [`update_order`] writes, without reading it again.
+fn changed(read: &Order, change: &Change, moves: bool) -> Order {
+    let mut order = read.clone();
+    order.state = change.to;
+    order.revision += 1;
+    order.updated_at = stored(change.at);
+    let Change {
+        provider_status,
+        topup_id,
+        provider_ref,
+        request_id,
+        note,
+        ..
+    } = change.clone();
+    order.provider_status = provider_status.or(order.provider_status);
+    order.topup_id = topup_id.or(order.topup_id);
+    order.provider_ref = provider_ref.or(order.provider_ref);
+    order.request_id = request_id.or(order.request_id);
+    order.note = note.or(order.note);
+    order.cost = change.cost.or(order.cost);
+    order.settled_by = change.settled_by.or(order.settled_by);
+    if moves || change.message.is_some() {
+        order.message.clone_from(&change.message);
+    }
+    if !change.offers.is_empty() {
+        order.offers.clone_from(&change.offers);
+    }
+    if !change.keep_owner {
+        order.owner = None;
+    }
+    order
+}
+
+fn update_order(connection: &Connection, read: &Order, change: &Change, moves: bool) -> Result<Option<i64>> {
+    let id = connection.prepare_cached(
         "UPDATE orders SET state = :state, revision = revision + 1, updated_at = :at, \
          provider_status = coalesce(:provider_status, provider_status), topup_id = coalesce(:topup_id, topup_id), \
          provider_ref = coalesce(:provider_ref, provider_ref), cost = coalesce(:cost, cost), \
          message = CASE WHEN :moves THEN :message ELSE coalesce(:message, message) END, \
          offers = coalesce(:offers, offers), request_id = coalesce(:request_id, request_id), \
          settled_by = coalesce(:settled_by, settled_by), note = coalesce(:note, note), \
-         owner = CASE WHEN :keep_owner THEN owner ELSE NULL END WHERE id = :id",
+         owner = CASE WHEN :keep_owner THEN owner ELSE NULL END \
+         WHERE account = :account AND environment = :environment AND ref = :ref AND revision = :revision RETURNING id",
     )?
-    .execute(named_params! {
+    .query_row(named_params! {
         ":state": change.to.word(), ":at": millis(change.at), ":moves": moves, ":message": change.message,
         ":provider_status": change.provider_status.as_ref().map(ProviderStatus::word),
         ":topup_id": change.topup_id.as_ref().map(TopupId::as_str), ":provider_ref": change.provider_ref,
         ":cost": change.cost.map(|cost| cost.to_string()), ":offers": offers_text(&change.offers),
         ":request_id": change.request_id, ":settled_by": change.settled_by.map(SettledBy::word),
-        ":note": change.note, ":keep_owner": change.keep_owner, ":id": id,
-    })?;
-    Ok(())
+        ":note": change.note, ":keep_owner": change.keep_owner,
+        ":account": read.account.username, ":environment": read.account.environment.word(),
+        ":ref": read.intent.reference.as_str(), ":revision": read.revision,
+    }, |row| row.get(0))
+    .optional()?;
+    Ok(id)
+}
+
+/// A moment as the database keeps it: to the millisecond.
+pub(super) fn stored(moment: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(millis(moment)).unwrap_or(moment)
 }
 
 fn order_id(connection: &Connection, order: &Order) -> Result<i64> {
@@ -340,7 +372,7 @@ fn order_id(connection: &Connection, order: &Order) -> Result<i64> {
         .ok_or_else(|| LedgerError::Stale(order.intent.reference.clone()))
 }
 
-fn insert_move(
+pub(super) fn insert_move(
     connection: &Connection,
     order: i64,
     at: Timestamp,
@@ -356,7 +388,7 @@ fn insert_move(
     Ok(())
 }
 
-fn insert_attempt(connection: &Connection, order: i64, attempt: &Attempt) -> Result<i64> {
+pub(super) fn insert_attempt(connection: &Connection, order: i64, attempt: &Attempt) -> Result<i64> {
     connection
         .prepare_cached(
             "INSERT INTO attempts (order_id, endpoint, path, request, started_at, ended_at, http_status, request_id, \

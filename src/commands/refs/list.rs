@@ -39,6 +39,7 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
     let filter = Filter {
         states,
         phone: request.phone.clone(),
+        reference: None,
         batch: None,
         since: request.since.map(|when| when.moment(now)),
         until: request.until.map(|when| when.end(now)),

@@ -1,0 +1,444 @@
+//! Batches and how far each is. A row of a sheet is planned until it is claimed; from then on it is an order.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
+
+use super::rows::{self, ORDER_COLUMNS, millis, moment, optional, read_order, required, state_words};
+use super::{Filter, Ledger, Result};
+use crate::domain::{Account, Amount, Intent, Label, Money, Operator, Order, Phone, Ref, State};
+
+/// A batch, and the sheet that it was last planned from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// Its key in the ledger.
+    pub id: i64,
+    /// Its name.
+    pub label: Label,
+    /// When it was first planned.
+    pub created_at: Timestamp,
+    /// What it was last planned from; none where the planning was cut short.
+    pub sheet: Option<Sheet>,
+}
+
+/// A sheet as it was planned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sheet {
+    /// Its key in the ledger.
+    pub id: i64,
+    /// Where it was read from.
+    pub file: String,
+    /// The header's cells.
+    pub header: Vec<String>,
+    /// Stands for the bytes of the file and for all that decides what they mean.
+    pub digest: String,
+    /// How many rows were planned.
+    pub rows: u32,
+    /// Whether every row of the file was planned.
+    pub is_whole: bool,
+    /// When.
+    pub planned_at: Timestamp,
+}
+
+/// How far a batch is: its orders by state, and the rows that no order stands for yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standings {
+    /// Orders by state; rows that are not yet orders count as `planned`.
+    pub states: BTreeMap<State, u64>,
+}
+
+impl Standings {
+    /// How many are in states that `wanted` picks.
+    pub fn count(&self, wanted: impl Fn(State) -> bool) -> u64 {
+        let picked = self.states.iter().filter(|(state, _)| wanted(**state));
+        picked.map(|(_, count)| count).sum()
+    }
+}
+
+/// What a batch has moved: face values and costs of the orders that have or may have paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paid {
+    /// Dinars of face value.
+    pub face: u64,
+    /// What they cost, where the cost is known.
+    pub cost: Money,
+}
+
+/// A row that is planned, as its sheet has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedRow {
+    /// The line of the sheet.
+    pub row: u32,
+    /// What is meant.
+    pub intent: Intent,
+    /// Whose credit it is.
+    pub operator: Operator,
+    /// What it is expected to cost.
+    pub cost: Option<Money>,
+    /// The note of the sheet.
+    pub note: Option<String>,
+    /// Whether a repeat has been consented to.
+    pub again: bool,
+}
+
+/// The columns of [`read_planned`], in `sheet_rows` and where sheets are staged.
+pub(super) const PLANNED_COLUMNS: &str = "row, ref, phone, plan, operator, amount, cost, note, again";
+
+pub(super) fn read_planned(row: &Row<'_>) -> Result<PlannedRow> {
+    Ok(PlannedRow {
+        row: row.get("row")?,
+        intent: rows::read_intent(row)?,
+        operator: required(row, "operator", |text| Some(Operator::named(text)))?,
+        cost: optional(row, "cost", |text| text.parse::<Money>().ok())?,
+        note: row.get("note")?,
+        again: row.get("again")?,
+    })
+}
+
+/// Where an order of a sheet stands, and the caller's cells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SheetOrder {
+    /// The line of the sheet now; none for an order that the sheet no longer has.
+    pub row: Option<u32>,
+    /// The caller's cells; none for an order that the sheet no longer has.
+    pub cells: Option<Vec<String>>,
+    /// The order.
+    pub order: Order,
+}
+
+impl Ledger {
+    /// The batch of an account under a label.
+    pub fn batch(&self, account: &Account, label: &Label) -> Result<Option<Batch>> {
+        find_batch(&self.reader(), account, label)
+    }
+
+    /// Every batch of an account, oldest first.
+    pub fn batches(&self, account: &Account) -> Result<Vec<Batch>> {
+        let reader = self.reader();
+        let mut statement = reader.prepare_cached(
+            "SELECT id, label, sheet_id, created_at FROM batches \
+             WHERE account = :account AND environment = :environment ORDER BY id",
+        )?;
+        let environment = account.environment.word();
+        let mut found =
+            statement.query(named_params! {":account": account.username, ":environment": environment})?;
+        let mut batches = Vec::new();
+        while let Some(row) = found.next()? {
+            batches.push(read_batch(&reader, row)?);
+        }
+        Ok(batches)
+    }
+
+    /// How far a batch is.
+    pub fn standings(&self, batch: &Batch) -> Result<Standings> {
+        let reader = self.reader();
+        let mut standings = Standings::default();
+        let mut statement =
+            reader.prepare_cached("SELECT state, count(*) FROM orders WHERE batch_id = ?1 GROUP BY state")?;
+        let mut rows = statement.query([batch.id])?;
+        while let Some(row) = rows.next()? {
+            let state = required(row, "state", |text| text.parse::<State>().ok())?;
+            standings.states.insert(state, count(row.get(1)?));
+        }
+        let waiting = batch
+            .sheet
+            .as_ref()
+            .map_or(Ok(0), |sheet| waiting(&reader, sheet.id))?;
+        if waiting > 0 {
+            *standings.states.entry(State::Planned).or_default() += waiting;
+        }
+        Ok(standings)
+    }
+
+    /// Face values and costs of the orders of a batch that have or may have paid.
+    pub fn paid(&self, batch: &Batch) -> Result<Paid> {
+        let reader = self.reader();
+        let states = state_words(State::may_have_paid);
+        let mut statement = reader.prepare_cached(&format!(
+            "SELECT amount, cost FROM orders WHERE batch_id = ?1 AND state IN ({states})"
+        ))?;
+        let mut rows = statement.query([batch.id])?;
+        let mut paid = Paid {
+            face: 0,
+            cost: Money::ZERO,
+        };
+        while let Some(row) = rows.next()? {
+            paid.face += count(row.get(0)?);
+            let cost = optional(row, "cost", |text| text.parse::<Money>().ok())?;
+            paid.cost = paid.cost + cost.unwrap_or(Money::ZERO);
+        }
+        Ok(paid)
+    }
+
+    /// Walks the rows of a stored sheet that are still to be sent, in the order of the file; orders that came back
+    /// to `planned` come first.
+    pub fn each_waiting(&self, batch: &Batch, each: &mut dyn FnMut(&PlannedRow) -> Result<()>) -> Result<()> {
+        let reader = self.reader();
+        let returned = format!(
+            "SELECT {PLANNED_COLUMNS} FROM orders WHERE batch_id = ?1 AND state = 'planned' ORDER BY row"
+        );
+        walk_planned(&reader, &returned, batch.id, each)?;
+        let Some(sheet) = &batch.sheet else { return Ok(()) };
+        let waiting = format!(
+            "SELECT {PLANNED_COLUMNS} FROM sheet_rows WHERE sheet_id = ?1 AND order_id IS NULL \
+             AND row > (SELECT next_row FROM sheets WHERE id = ?1) ORDER BY row"
+        );
+        walk_planned(&reader, &waiting, sheet.id, each)
+    }
+
+    /// Open orders of a batch in the order in which they were sent: those behind `after`, a moment and a key.
+    pub fn open_rows(
+        &self,
+        batch: &Batch,
+        after: OpenCursor,
+        limit: u32,
+    ) -> Result<Vec<(OpenCursor, Order)>> {
+        let reader = self.reader();
+        let mut statement = reader.prepare_cached(&format!(
+            "SELECT id, {ORDER_COLUMNS} FROM orders INDEXED BY orders_open \
+             WHERE account = :account AND environment = :environment AND state IN ({}) AND batch_id = :batch \
+             AND sent_at >= :sent_at AND (sent_at > :sent_at OR id > :id) ORDER BY sent_at, id LIMIT :limit",
+            state_words(State::is_open)
+        ))?;
+        let (account, environment) = account_of(&reader, batch.id)?;
+        let mut rows = statement.query(named_params! {
+            ":account": account, ":environment": environment, ":batch": batch.id,
+            ":sent_at": after.sent_at, ":id": after.id, ":limit": limit,
+        })?;
+        let mut open = Vec::new();
+        while let Some(row) = rows.next()? {
+            let cursor = OpenCursor {
+                sent_at: row.get("sent_at")?,
+                id: row.get("id")?,
+            };
+            open.push((cursor, read_order(row)?));
+        }
+        Ok(open)
+    }
+
+    /// Walks the orders of a batch with the caller's cells: those of the sheet in its order, then those that the
+    /// sheet no longer has.
+    pub fn each_order(&self, batch: &Batch, each: &mut dyn FnMut(SheetOrder) -> Result<()>) -> Result<()> {
+        let reader = self.reader();
+        if let Some(sheet) = &batch.sheet {
+            let mut statement = reader.prepare_cached(&format!(
+                "SELECT s.row AS sheet_row, s.cells AS cells, o.* FROM sheet_rows AS s JOIN (SELECT id, {ORDER_COLUMNS} FROM orders) AS o \
+                 ON o.account = :account AND o.environment = :environment AND o.ref = s.ref \
+                 WHERE s.sheet_id = :sheet ORDER BY s.row"
+            ))?;
+            let (account, environment) = account_of(&reader, batch.id)?;
+            let mut rows = statement.query(
+                named_params! {":account": account, ":environment": environment, ":sheet": sheet.id},
+            )?;
+            while let Some(row) = rows.next()? {
+                let cells: String = row.get("cells")?;
+                each(SheetOrder {
+                    row: row.get("sheet_row")?,
+                    cells: Some(serde_json::from_str(&cells).unwrap_or_default()),
+                    order: read_order(row)?,
+                })?;
+            }
+        }
+        let mut statement = reader.prepare_cached(&format!(
+            "SELECT {ORDER_COLUMNS} FROM orders WHERE batch_id = ?1 AND row IS NULL ORDER BY id"
+        ))?;
+        let mut rows = statement.query([batch.id])?;
+        while let Some(row) = rows.next()? {
+            each(SheetOrder {
+                row: None,
+                cells: None,
+                order: read_order(row)?,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The caller's cells of a row.
+    pub fn cells(&self, sheet: &Sheet, row: u32) -> Result<Option<Vec<String>>> {
+        let cells: Option<String> = self
+            .reader()
+            .prepare_cached("SELECT cells FROM sheet_rows WHERE sheet_id = ?1 AND row = ?2")?
+            .query_row((sheet.id, row), |row| row.get(0))
+            .optional()?;
+        Ok(cells.and_then(|cells| serde_json::from_str(&cells).ok()))
+    }
+
+    /// Rows of sheets that are still to be sent, as orders: for lists. The newest ones, oldest first.
+    pub(super) fn waiting_orders(&self, account: &Account, filter: &Filter) -> Result<Vec<Order>> {
+        let reader = self.reader();
+        let mut statement = reader.prepare_cached(&format!(
+            "SELECT {PLANNED_COLUMNS}, label, sheets.planned_at AS planned_at FROM batches \
+             JOIN sheets ON sheets.id = batches.sheet_id JOIN sheet_rows ON sheet_rows.sheet_id = sheets.id \
+             WHERE account = :account AND environment = :environment AND (:label IS NULL OR label = :label) \
+             AND (:phone IS NULL OR phone = :phone) AND planned_at >= :since AND planned_at < :until \
+             AND (:ref IS NULL OR ref = :ref) \
+             AND order_id IS NULL AND row > next_row ORDER BY batches.id DESC, row DESC LIMIT :limit"
+        ))?;
+        let environment = account.environment.word();
+        let mut rows = statement.query(named_params! {
+            ":account": account.username, ":environment": environment,
+            ":label": filter.batch.as_ref().map(Label::as_str),
+            ":phone": filter.phone.as_ref().map(Phone::as_str),
+            ":ref": filter.reference.as_ref().map(Ref::as_str),
+            ":since": filter.since.map_or(i64::MIN, millis),
+            ":until": filter.until.map_or(i64::MAX, millis),
+            ":limit": filter.limit.map_or(-1, i64::from),
+        })?;
+        let mut orders = Vec::new();
+        while let Some(row) = rows.next()? {
+            let planned_at = moment("planned_at", row.get("planned_at")?)?;
+            let mut order = read_planned(row)?.order(account, planned_at);
+            order.batch = row.get("label")?;
+            orders.push(order);
+        }
+        orders.reverse();
+        Ok(orders)
+    }
+
+    /// The row of a sheet that is still to be sent under a ref, as an order.
+    pub fn find_waiting(&self, account: &Account, reference: &Ref) -> Result<Option<Order>> {
+        let filter = Filter {
+            reference: Some(reference.clone()),
+            limit: Some(1),
+            ..Filter::default()
+        };
+        Ok(self.waiting_orders(account, &filter)?.pop())
+    }
+}
+
+/// How far a walk through open orders has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OpenCursor {
+    sent_at: i64,
+    id: i64,
+}
+
+impl PlannedRow {
+    /// The row as an order that nothing has been sent of.
+    pub(super) fn order(self, account: &Account, at: Timestamp) -> Order {
+        Order {
+            account: account.clone(),
+            intent: self.intent,
+            operator: self.operator,
+            state: State::Planned,
+            revision: 0,
+            provider_status: None,
+            topup_id: None,
+            provider_ref: None,
+            cost: self.cost,
+            batch: None,
+            row: Some(self.row),
+            attempts: 0,
+            created_at: at,
+            updated_at: at,
+            sent_at: None,
+            message: None,
+            offers: Vec::new(),
+            request_id: None,
+            settled_by: None,
+            note: self.note,
+            owner: None,
+        }
+    }
+
+    /// Dinars of face value.
+    pub fn amount(&self) -> Amount {
+        self.intent.amount
+    }
+}
+
+pub(super) fn find_batch(connection: &Connection, account: &Account, label: &Label) -> Result<Option<Batch>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, label, sheet_id, created_at FROM batches \
+         WHERE account = :account AND environment = :environment AND label = :label",
+    )?;
+    let environment = account.environment.word();
+    let mut rows = statement.query(named_params! {
+        ":account": account.username, ":environment": environment, ":label": label.as_str(),
+    })?;
+    rows.next()?.map(|row| read_batch(connection, row)).transpose()
+}
+
+fn read_batch(connection: &Connection, row: &Row<'_>) -> Result<Batch> {
+    let sheet_id: Option<i64> = row.get("sheet_id")?;
+    Ok(Batch {
+        id: row.get("id")?,
+        label: required(row, "label", |text| text.parse().ok())?,
+        created_at: moment("created_at", row.get("created_at")?)?,
+        sheet: sheet_id.map(|id| read_sheet(connection, id)).transpose()?,
+    })
+}
+
+fn read_sheet(connection: &Connection, id: i64) -> Result<Sheet> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, file, header, digest, rows, is_whole, planned_at FROM sheets WHERE id = ?1",
+    )?;
+    let mut rows = statement.query([id])?;
+    let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    Ok(Sheet {
+        id: row.get("id")?,
+        file: row.get("file")?,
+        header: required(row, "header", |text| serde_json::from_str(text).ok())?,
+        digest: row.get("digest")?,
+        rows: row.get("rows")?,
+        is_whole: row.get("is_whole")?,
+        planned_at: moment("planned_at", row.get("planned_at")?)?,
+    })
+}
+
+fn waiting(connection: &Connection, sheet: i64) -> Result<u64> {
+    let waiting: i64 = connection
+        .prepare_cached(
+            "SELECT count(*) FROM sheet_rows WHERE sheet_id = ?1 AND order_id IS NULL \
+             AND row > (SELECT next_row FROM sheets WHERE id = ?1)",
+        )?
+        .query_row([sheet], |row| row.get(0))?;
+    Ok(count(waiting))
+}
+
+/// A count or a sum of amounts; neither is ever negative.
+fn count(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
+}
+
+fn account_of(connection: &Connection, batch: i64) -> Result<(String, String)> {
+    let account = connection
+        .prepare_cached("SELECT account, environment FROM batches WHERE id = ?1")?
+        .query_row([batch], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(account)
+}
+
+fn walk_planned(
+    connection: &Connection,
+    query: &str,
+    key: i64,
+    each: &mut dyn FnMut(&PlannedRow) -> Result<()>,
+) -> Result<()> {
+    let mut statement = connection.prepare_cached(query)?;
+    let mut rows = statement.query([key])?;
+    while let Some(row) = rows.next()? {
+        each(&read_planned(row)?)?;
+    }
+    Ok(())
+}
+
+/// Makes the batch where there is none.
+pub(super) fn ensure_batch(
+    connection: &Connection,
+    account: &Account,
+    label: &Label,
+    at: Timestamp,
+) -> Result<i64> {
+    let environment = account.environment.word();
+    connection.execute(
+        "INSERT INTO batches (account, environment, label, created_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+        (&account.username, environment, label.as_str(), millis(at)),
+    )?;
+    let id = connection.query_row(
+        "SELECT id FROM batches WHERE account = ?1 AND environment = ?2 AND label = ?3",
+        (&account.username, environment, label.as_str()),
+        |row| row.get(0),
+    )?;
+    Ok(id)
+}

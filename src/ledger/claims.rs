@@ -1,0 +1,457 @@
+//! Claims: rows of a sheet become orders that are `sending`, many in one transaction, each behind its guard; and
+//! the other moves that a batch makes for many orders at once.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, named_params};
+
+use super::batches::{Batch, PLANNED_COLUMNS, PlannedRow, read_planned};
+use super::guard::{CapPassed, Guard, guarded, paid_today};
+use super::rows::{Attempt, ORDER_COLUMNS, millis, read_order};
+use super::writes::{Change, Written, apply, insert_attempt, insert_move, stored};
+use super::{Begun, Ledger, LedgerError, Result};
+use crate::domain::{Account, Intent, Order, State};
+
+/// What must hold for a row to be claimed, and how its request will look.
+#[derive(Debug, Clone)]
+pub struct ClaimRules {
+    /// The repeat guard, for rows whose repeat nobody has consented to; caps.
+    pub guard: Guard,
+    /// When.
+    pub at: Timestamp,
+    /// Path and body of the request for an order.
+    pub request: fn(&Intent) -> (&'static str, String),
+}
+
+/// How far the claims of this process have come.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ClaimCursor {
+    /// Orders that came back to `planned`, up to this key, have been looked at.
+    returned: i64,
+    /// What has or may have been paid today at most, and the state of the database when that was counted.
+    today: Option<(i64, u64)>,
+}
+
+/// Why a row was not claimed and stays planned.
+#[derive(Debug, Clone)]
+pub enum Hold {
+    /// The same phone, plan and amount, not long ago.
+    Repeat(Box<Order>),
+    /// A cap that other rows may still pass under.
+    OverCap(CapPassed),
+    /// Its ref is another order's.
+    Clash(Box<Order>),
+}
+
+/// What came of claiming.
+#[derive(Debug, Default)]
+pub struct Claims {
+    /// How far the claims have come.
+    pub cursor: ClaimCursor,
+    /// Orders that stand as `sending`: now their requests may leave.
+    pub written: Vec<Written>,
+    /// Rows that stay planned.
+    pub held: Vec<(PlannedRow, Hold)>,
+    /// Rows that are orders already, made by another command.
+    pub existing: Vec<Order>,
+    /// The cap of the day: nothing more may be claimed.
+    pub over_cap: Option<CapPassed>,
+    /// Whether there is nothing more to claim.
+    pub is_exhausted: bool,
+}
+
+impl Ledger {
+    /// Claims up to `limit` rows of a batch, in the order of its sheet: each stands as `sending`, durable when this
+    /// returns.
+    pub async fn claim(
+        &self,
+        account: &Account,
+        batch: &Batch,
+        rules: ClaimRules,
+        cursor: ClaimCursor,
+        limit: u32,
+    ) -> Result<Claims> {
+        let owner = self.owner_name()?.to_owned();
+        let (account, batch) = (account.clone(), batch.clone());
+        self.writer
+            .write(move |connection| {
+                let mut claiming = Claiming {
+                    connection,
+                    account: &account,
+                    batch: &batch,
+                    owner: &owner,
+                    rules: &rules,
+                    limit,
+                    claims: Claims {
+                        cursor,
+                        ..Claims::default()
+                    },
+                };
+                claiming.returned()?;
+                claiming.waiting()?;
+                Ok(claiming.claims)
+            })
+            .await
+    }
+
+    /// Moves many orders in one transaction. Each answer is its own: an order that somebody else has changed leaves
+    /// the others alone.
+    pub async fn change_all(&self, changes: Vec<(Order, Change)>) -> Result<Vec<Result<Order>>> {
+        self.writer
+            .write(move |connection| {
+                let mut changed = Vec::with_capacity(changes.len());
+                for (order, change) in &changes {
+                    match apply(connection, order, change) {
+                        Err(error @ (LedgerError::Stale(_) | LedgerError::Illegal(_))) => {
+                            changed.push(Err(error))
+                        }
+                        Err(error) => return Err(error),
+                        Ok(order) => changed.push(Ok(order)),
+                    }
+                }
+                Ok(changed)
+            })
+            .await
+    }
+
+    /// Takes over the orders of a batch whose answers were lost: those that were `sending` when their process ended
+    /// become `unknown`, and this process is the one that asks about them from now on.
+    pub async fn take_over_lost(&self, batch: &Batch, at: Timestamp) -> Result<u64> {
+        let owner = self.owner_name()?.to_owned();
+        let lost = self.lost_orders(batch)?;
+        let mut taken = 0;
+        for chunk in lost.chunks(500) {
+            let (chunk, owner) = (chunk.to_vec(), owner.clone());
+            taken += self
+                .writer
+                .write(move |connection| {
+                    let mut count = 0;
+                    for order in &chunk {
+                        count += u64::from(take_over(connection, order, &owner, at)?);
+                    }
+                    Ok(count)
+                })
+                .await?;
+        }
+        Ok(taken)
+    }
+
+    /// Orders of a batch that are `sending` or `unknown` and that no living process works on.
+    fn lost_orders(&self, batch: &Batch) -> Result<Vec<Order>> {
+        let orders = {
+            let reader = self.reader();
+            let mut statement = reader.prepare_cached(&format!(
+                "SELECT {ORDER_COLUMNS} FROM orders WHERE batch_id = ?1 AND state IN ('sending', 'unknown')"
+            ))?;
+            let mut rows = statement.query([batch.id])?;
+            let mut orders = Vec::new();
+            while let Some(row) = rows.next()? {
+                orders.push(read_order(row)?);
+            }
+            orders
+        };
+        Ok(orders
+            .into_iter()
+            .filter(|order| !self.is_being_sent(order))
+            .collect())
+    }
+
+    /// Whether this process is the one that works on an order.
+    pub fn is_ours(&self, order: &Order) -> bool {
+        order.owner.as_deref().is_some_and(|owner| self.is_us(owner))
+    }
+}
+
+fn take_over(connection: &Connection, order: &Order, owner: &str, at: Timestamp) -> Result<bool> {
+    let id: Option<i64> = connection
+        .prepare_cached(
+            "UPDATE orders SET state = 'unknown', owner = :owner, revision = revision + 1, updated_at = :at \
+             WHERE account = :account AND environment = :environment AND ref = :ref AND revision = :revision RETURNING id",
+        )?
+        .query_row(
+            named_params! {
+                ":owner": owner, ":at": millis(at), ":account": order.account.username,
+                ":environment": order.account.environment.word(), ":ref": order.intent.reference.as_str(),
+                ":revision": order.revision,
+            },
+            |row| row.get(0),
+        )
+        .optional()?;
+    if let Some(id) = id
+        && order.state == State::Sending
+    {
+        let why = "the process that sent it has ended before it stored an answer";
+        insert_move(
+            connection,
+            id,
+            at,
+            Some(State::Sending),
+            State::Unknown,
+            Some(why),
+        )?;
+    }
+    Ok(id.is_some())
+}
+
+/// One transaction's claims.
+struct Claiming<'a> {
+    connection: &'a Connection,
+    account: &'a Account,
+    batch: &'a Batch,
+    owner: &'a str,
+    rules: &'a ClaimRules,
+    limit: u32,
+    claims: Claims,
+}
+
+impl Claiming<'_> {
+    fn left(&self) -> u32 {
+        if self.claims.over_cap.is_some() {
+            return 0;
+        }
+        let written = u32::try_from(self.claims.written.len()).unwrap_or(u32::MAX);
+        self.limit.saturating_sub(written)
+    }
+
+    /// Orders that came back to `planned`: nothing was made by them, or they were proved absent.
+    fn returned(&mut self) -> Result<()> {
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT id, again, {ORDER_COLUMNS} FROM orders WHERE batch_id = ?1 AND state = 'planned' AND id > ?2 \
+             ORDER BY id LIMIT ?3"
+        ))?;
+        let mut rows = statement.query((self.batch.id, self.claims.cursor.returned, self.left()))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push((
+                row.get::<_, i64>("id")?,
+                row.get::<_, bool>("again")?,
+                read_order(row)?,
+            ));
+        }
+        for (id, again, order) in found {
+            if self.left() == 0 {
+                return Ok(());
+            }
+            match self.guarded(&order.intent, again)? {
+                Some(Begun::OverCap(passed)) if passed.is_of_the_day() => {
+                    self.claims.over_cap = Some(passed);
+                    return Ok(());
+                }
+                Some(stopped) => {
+                    let row = planned_row(&order, again);
+                    self.hold(row, stopped);
+                }
+                None => self.send_returned(id, order)?,
+            }
+            self.claims.cursor.returned = id;
+        }
+        Ok(())
+    }
+
+    fn send_returned(&mut self, id: i64, read: Order) -> Result<()> {
+        let at = millis(self.rules.at);
+        self.connection
+            .prepare_cached(
+                "UPDATE orders SET state = 'sending', attempts = attempts + 1, owner = ?2, revision = revision + 1, \
+                 updated_at = ?3, sent_at = ?3, message = NULL, settled_by = NULL WHERE id = ?1",
+            )?
+            .execute((id, self.owner, at))?;
+        let why = Some("sent with its batch");
+        insert_move(
+            self.connection,
+            id,
+            self.rules.at,
+            Some(State::Planned),
+            State::Sending,
+            why,
+        )?;
+        let moment = stored(self.rules.at);
+        let order = Order {
+            state: State::Sending,
+            attempts: read.attempts + 1,
+            owner: Some(self.owner.to_owned()),
+            revision: read.revision + 1,
+            updated_at: moment,
+            sent_at: Some(moment),
+            message: None,
+            settled_by: None,
+            ..read
+        };
+        self.write(id, order)
+    }
+
+    /// Rows of the sheet that are no orders yet.
+    fn waiting(&mut self) -> Result<()> {
+        let limit = self.left();
+        if limit == 0 {
+            return Ok(());
+        }
+        let Some(sheet) = &self.batch.sheet else {
+            self.claims.is_exhausted = true;
+            return Ok(());
+        };
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {PLANNED_COLUMNS} FROM sheet_rows WHERE sheet_id = ?1 AND order_id IS NULL \
+             AND row > (SELECT next_row FROM sheets WHERE id = ?1) ORDER BY row LIMIT ?2"
+        ))?;
+        let mut rows = statement.query((sheet.id, limit))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(read_planned(row)?);
+        }
+        self.claims.is_exhausted = u32::try_from(found.len()).unwrap_or(u32::MAX) < limit;
+        let (mut last, mut is_held) = (None, false);
+        for row in found {
+            let number = row.row;
+            match self.guarded(&row.intent, row.again)? {
+                Some(Begun::OverCap(passed)) if passed.is_of_the_day() => {
+                    self.claims.over_cap = Some(passed);
+                    break;
+                }
+                Some(stopped) => {
+                    self.hold(row, stopped);
+                    is_held = true;
+                }
+                None => is_held |= !self.send_new(row)?,
+            }
+            last = Some(number);
+        }
+        if let Some(last) = last {
+            self.connection
+                .prepare_cached(
+                    "UPDATE sheets SET next_row = ?2, is_whole = is_whole AND NOT ?3 WHERE id = ?1",
+                )?
+                .execute((sheet.id, last, is_held))?;
+        }
+        Ok(())
+    }
+
+    /// Writes a row as a new order. False where its ref is another order's.
+    fn send_new(&mut self, row: PlannedRow) -> Result<bool> {
+        let (intent, at) = (&row.intent, millis(self.rules.at));
+        let made = self
+            .connection
+            .prepare_cached(
+                "INSERT INTO orders (account, environment, ref, state, phone, plan, operator, amount, cost, batch_id, row, \
+                 note, again, attempts, owner, created_at, updated_at, sent_at) VALUES (:account, :environment, :ref, 'sending', \
+                 :phone, :plan, :operator, :amount, :cost, :batch, :row, :note, :again, 1, :owner, :at, :at, :at) \
+                 ON CONFLICT DO NOTHING",
+            )?
+            .execute(named_params! {
+                ":account": self.account.username, ":environment": self.account.environment.word(),
+                ":ref": intent.reference.as_str(), ":phone": intent.phone.as_str(), ":plan": intent.plan.as_str(),
+                ":operator": row.operator.name(), ":amount": intent.amount.dinars(),
+                ":cost": row.cost.map(|cost| cost.to_string()), ":batch": self.batch.id, ":row": row.row,
+                ":note": row.note, ":again": row.again, ":owner": self.owner, ":at": at,
+            })?;
+        if made == 0 {
+            return self.exists_already(row);
+        }
+        let id = self.connection.last_insert_rowid();
+        insert_move(self.connection, id, self.rules.at, None, State::Sending, None)?;
+        let moment = stored(self.rules.at);
+        let order = Order {
+            state: State::Sending,
+            revision: 1,
+            attempts: 1,
+            sent_at: Some(moment),
+            owner: Some(self.owner.to_owned()),
+            batch: Some(self.batch.label.to_string()),
+            ..row.order(self.account, moment)
+        };
+        self.write(id, order)?;
+        Ok(true)
+    }
+
+    /// The attempt that waits for its answer.
+    fn write(&mut self, id: i64, order: Order) -> Result<()> {
+        let (path, request) = (self.rules.request)(&order.intent);
+        let attempt = Attempt {
+            endpoint: "send".to_owned(),
+            path: path.to_owned(),
+            request: Some(request),
+            started_at: self.rules.at,
+            ended_at: None,
+            http_status: None,
+            request_id: None,
+            answer: None,
+            outcome: None,
+        };
+        let attempt = insert_attempt(self.connection, id, &attempt)?;
+        if let Some((_, used)) = &mut self.claims.cursor.today {
+            *used = used.saturating_add(u64::from(order.intent.amount.dinars()));
+        }
+        self.claims.written.push(Written { order, attempt });
+        Ok(())
+    }
+
+    fn exists_already(&mut self, row: PlannedRow) -> Result<bool> {
+        let reference = &row.intent.reference;
+        let order = super::queries::find(self.connection, self.account, reference)?
+            .ok_or_else(|| LedgerError::Stale(reference.clone()))?;
+        let is_the_same = order.intent == row.intent;
+        if is_the_same {
+            self.claims.existing.push(order);
+        } else {
+            self.claims.held.push((row, Hold::Clash(Box::new(order))));
+        }
+        Ok(is_the_same)
+    }
+
+    fn hold(&mut self, row: PlannedRow, stopped: Begun) {
+        let hold = match stopped {
+            Begun::Repeat(order) => Hold::Repeat(order),
+            Begun::OverCap(passed) => Hold::OverCap(passed),
+            Begun::Exists(order) => Hold::Clash(order),
+            // A guard writes nothing.
+            Begun::Written(_) => return,
+        };
+        self.claims.held.push((row, hold));
+    }
+
+    /// The guard of a row. What was paid today is counted anew only when somebody else has written, or when it
+    /// would stop the row: the sum over a day is long, and a count that is too high is safe.
+    fn guarded(&mut self, intent: &Intent, again: bool) -> Result<Option<Begun>> {
+        let mut guard = self.rules.guard.clone();
+        if again {
+            guard.no_repeat_since = None;
+        }
+        let per_day = guard.caps.per_day.take();
+        if let Some(stopped) = guarded(self.connection, self.account, intent, &guard)? {
+            return Ok(Some(stopped));
+        }
+        let Some(limit) = per_day else { return Ok(None) };
+        let version: i64 = self
+            .connection
+            .prepare_cached("PRAGMA data_version")?
+            .query_row([], |row| row.get(0))?;
+        let amount = u64::from(intent.amount.dinars());
+        let passes = |used: u64| used.saturating_add(amount) <= limit;
+        let known = self
+            .claims
+            .cursor
+            .today
+            .filter(|(seen, used)| *seen == version && passes(*used));
+        let used = match known {
+            Some((_, used)) => used,
+            None => paid_today(self.connection, self.account, intent, guard.day_start)?,
+        };
+        self.claims.cursor.today = Some((version, used));
+        let over = CapPassed {
+            cap: CapPassed::OF_THE_DAY,
+            limit,
+            used,
+        };
+        Ok((!passes(used)).then_some(Begun::OverCap(over)))
+    }
+}
+
+fn planned_row(order: &Order, again: bool) -> PlannedRow {
+    PlannedRow {
+        row: order.row.unwrap_or_default(),
+        intent: order.intent.clone(),
+        operator: order.operator.clone(),
+        cost: order.cost,
+        note: order.note.clone(),
+        again,
+    }
+}

@@ -1,0 +1,73 @@
+//! One process per batch: a lock that the system frees when the process ends, however it ends (design, section 4).
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::PathBuf;
+
+use sha2::{Digest, Sha256};
+
+use super::error::LedgerError;
+use super::owner::make_private_directory;
+use super::{Ledger, Result};
+use crate::domain::{Account, Label};
+
+/// The right to send the rows of one batch, until it is dropped.
+#[derive(Debug)]
+pub struct BatchLock(#[expect(dead_code, reason = "held, not read")] File);
+
+impl Ledger {
+    /// Takes the lock of a batch; none where another process has it.
+    ///
+    /// # Errors
+    /// The lock's file beside the ledger can't be made.
+    pub fn lock_batch(&self, account: &Account, label: &Label) -> Result<Option<BatchLock>> {
+        let path = self.lock_path(account, label);
+        let failed = |error: std::io::Error| LedgerError::at(&path, error);
+        if let Some(directory) = path.parent() {
+            make_private_directory(directory).map_err(failed)?;
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(BatchLock(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+
+    /// `ledger.db.batches/<digest>` beside `ledger.db`. The file stays: taking it away could let two in.
+    fn lock_path(&self, account: &Account, label: &Label) -> PathBuf {
+        let name = format!("{}\n{}\n{label}", account.username, account.environment);
+        let digest = Sha256::digest(name.as_bytes());
+        let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let mut directory = self.path.file_name().unwrap_or_default().to_owned();
+        directory.push(".batches");
+        self.path.with_file_name(directory).join(hex)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Environment;
+
+    #[test]
+    fn a_batch_is_locked_once_and_free_again_when_its_holder_is_gone() -> Result<()> {
+        let place = tempfile::tempdir().map_err(|error| LedgerError::Storage(error.to_string()))?;
+        let ledger = Ledger::open(&place.path().join("ledger.db"))?;
+        let account = Account {
+            username: "+213770000000".to_owned(),
+            environment: Environment::Sandbox,
+        };
+        let label = |text: &str| text.parse::<Label>().unwrap_or_else(|error| panic!("{error}"));
+        let held = ledger.lock_batch(&account, &label("november"))?;
+        assert!(held.is_some());
+        assert!(ledger.lock_batch(&account, &label("november"))?.is_none());
+        assert!(ledger.lock_batch(&account, &label("december"))?.is_some());
+        drop(held);
+        assert!(ledger.lock_batch(&account, &label("november"))?.is_some());
+        Ok(())
+    }
+}

@@ -1,0 +1,647 @@
+//! Planning: a sheet is staged in temporary tables, held against the ledger, and, once there is consent, stored as the
+//! sheet of its batch. Nothing of it shows in the ledger before [`Planner::store`] has returned.
+//!
+//! Whatever the size of the sheet, memory stays flat: what must be sorted is sorted by the database, on disk.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, Statement, TransactionBehavior, named_params, params};
+
+use super::batches::{Batch, PLANNED_COLUMNS, PlannedRow, ensure_batch, find_batch, read_planned};
+use super::rows::{ORDER_COLUMNS, millis, read_order, required, state_words};
+use super::{Ledger, LedgerError, Result, schema};
+use crate::domain::{Account, Intent, Label, Money, Operator, Order, Phone, PlanCode, Ref, RowRefs, State};
+
+/// How many rows are stored in one transaction: others can write between two of them.
+const ROWS_PER_COMMIT: u32 = 50_000;
+
+/// A row of the sheet, read and priced.
+#[derive(Debug)]
+pub struct StagedRow<'a> {
+    /// The line of the sheet.
+    pub row: u32,
+    /// The caller's own ref.
+    pub reference: Option<&'a Ref>,
+    /// Who gets it.
+    pub phone: &'a Phone,
+    /// What is sold.
+    pub plan: &'a PlanCode,
+    /// Whose credit it is.
+    pub operator: &'a Operator,
+    /// Face value.
+    pub amount: crate::domain::Amount,
+    /// What it is expected to cost.
+    pub cost: Option<Money>,
+    /// The note.
+    pub note: Option<&'a str>,
+    /// The caller's cells, as a JSON array.
+    pub cells: &'a str,
+}
+
+/// What the ledger says of a staged row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It is to be sent.
+    New,
+    /// It is an order already, of which nothing was made: it is to be sent under the same ref.
+    Again,
+    /// It is an order already: nothing is sent.
+    Known(State),
+    /// Its ref is an order with other details.
+    Clash(Box<Order>),
+    /// Its ref stands on another line.
+    SameRef(u32),
+}
+
+/// Why sending a row may pay somebody a second time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Repeat {
+    /// The number stands on this line, too.
+    InSheet(u32),
+    /// An order that has or may have paid: the same elsewhere not long ago, or another amount or plan in this batch.
+    Order(Box<Order>),
+}
+
+/// A staged row, held against the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// The row.
+    pub row: PlannedRow,
+    /// Whether its ref is the caller's own: then a repeat is only told.
+    pub has_own_ref: bool,
+    /// What it is.
+    pub fate: Fate,
+    /// Whether it is a repeat.
+    pub repeat: Option<Repeat>,
+}
+
+impl Resolved {
+    /// Whether it is to be sent, if its repeat does not stand in the way.
+    pub fn is_to_send(&self) -> bool {
+        match self.fate {
+            Fate::New | Fate::Again => true,
+            Fate::Known(_) | Fate::Clash(_) | Fate::SameRef(_) => false,
+        }
+    }
+
+    /// Whether sending it needs consent.
+    pub fn needs_consent(&self) -> bool {
+        self.is_to_send() && self.repeat.is_some() && !self.has_own_ref
+    }
+}
+
+/// What is stored with the rows of a sheet.
+#[derive(Debug, Clone)]
+pub struct NewSheet {
+    /// Where it was read from.
+    pub file: String,
+    /// The header's cells.
+    pub header: Vec<String>,
+    /// Stands for the bytes of the file and for all that decides what they mean.
+    pub digest: String,
+    /// Whether no row of the file was left out before it was staged.
+    pub is_whole: bool,
+    /// Whether repeats have been consented to; they are left out otherwise.
+    pub with_repeats: bool,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Stages a sheet for one batch.
+#[derive(Debug)]
+pub struct Planner {
+    connection: Connection,
+    account: Account,
+    label: Label,
+    refs: RowRefs,
+    batch: Option<Batch>,
+    rows: u32,
+    has_own_refs: bool,
+}
+
+const STAGING: &str = "
+    CREATE TEMP TABLE staged (
+        row      INTEGER PRIMARY KEY,
+        ref      TEXT NOT NULL,
+        phone    TEXT NOT NULL,
+        plan     TEXT NOT NULL,
+        operator TEXT NOT NULL,
+        amount   INTEGER NOT NULL,
+        cost     TEXT,
+        note     TEXT,
+        cells    TEXT NOT NULL,
+        own_ref  INTEGER NOT NULL,
+        again    INTEGER NOT NULL DEFAULT 0,
+        order_id INTEGER,
+        -- `again`, `clash`, or the state of the order that it is.
+        fate     TEXT,
+        same_ref INTEGER,
+        twin     INTEGER,
+        repeat   INTEGER
+    ) STRICT;";
+
+/// Rows that are to be sent.
+const TO_SEND: &str = "(fate IS NULL OR fate = 'again') AND same_ref IS NULL";
+/// Repeats that need consent.
+const NEEDS_CONSENT: &str = "(twin IS NOT NULL OR repeat IS NOT NULL) AND own_ref = 0";
+
+impl Ledger {
+    /// Begins to plan a sheet. The planner has a connection of its own.
+    pub fn planner(&self, account: &Account, label: &Label) -> Result<Planner> {
+        let connection = schema::connect(&self.path)?;
+        connection.execute_batch(STAGING)?;
+        connection.execute_batch("BEGIN")?;
+        Ok(Planner {
+            batch: find_batch(&connection, account, label)?,
+            connection,
+            account: account.clone(),
+            label: label.clone(),
+            refs: label.refs(account),
+            rows: 0,
+            has_own_refs: false,
+        })
+    }
+}
+
+impl Planner {
+    /// Stages a row. Rows come in the order of the sheet.
+    pub fn stage(&mut self, row: &StagedRow<'_>) -> Result<()> {
+        let derived = match row.reference {
+            Some(_) => None,
+            None => Some(self.refs.of(row.phone, row.plan, row.amount, 1)),
+        };
+        let reference = row.reference.or(derived.as_ref()).map(Ref::as_str);
+        self.has_own_refs |= row.reference.is_some();
+        self.rows += 1;
+        let cost = row.cost.map(|cost| cost.to_string());
+        self.connection
+            .prepare_cached(
+                "INSERT INTO staged (row, ref, phone, plan, operator, amount, cost, note, cells, own_ref) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            )?
+            .execute(params![
+                row.row,
+                reference,
+                row.phone.as_str(),
+                row.plan.as_str(),
+                row.operator.name(),
+                row.amount.dinars(),
+                cost,
+                row.note,
+                row.cells,
+                row.reference.is_some(),
+            ])?;
+        Ok(())
+    }
+
+    /// How many rows are staged.
+    pub fn rows(&self) -> u32 {
+        self.rows
+    }
+
+    /// The batch, where there is one already.
+    pub fn batch(&self) -> Option<&Batch> {
+        self.batch.as_ref()
+    }
+
+    /// Holds the staged rows against each other and against the ledger: occurrences, orders that they are already,
+    /// refs that clash, repeats since `repeat_since`.
+    pub fn resolve(&mut self, repeat_since: Timestamp) -> Result<()> {
+        self.connection.execute_batch("COMMIT")?;
+        self.connection.execute_batch("BEGIN")?;
+        self.occurrences()?;
+        if self.has_own_refs {
+            self.same_refs()?;
+        }
+        let since = millis(repeat_since);
+        if self.may_repeat(since)? {
+            self.repeats(since)?;
+        }
+        self.connection.execute_batch("COMMIT")?;
+        Ok(())
+    }
+
+    /// Counts the occurrences of rows that look alike, and finds the orders that rows are already: a merge of two
+    /// sorted sequences, since refs of one batch sort as its numbers do.
+    fn occurrences(&self) -> Result<()> {
+        let mut sorted = self.connection.prepare(
+            "SELECT row, ref, phone, plan, amount, own_ref FROM staged ORDER BY phone, plan, amount, row",
+        )?;
+        let mut find = self.connection.prepare(
+            "SELECT id, phone, plan, amount, state, batch_id, again FROM orders WHERE account = ?1 AND environment = ?2 AND ref = ?3",
+        )?;
+        let mut mark = self
+            .connection
+            .prepare("UPDATE staged SET ref = ?2, order_id = ?3, fate = ?4, again = ?5 WHERE row = ?1")?;
+        let mut rows = sorted.query([])?;
+        let mut before: Option<(Intent, u32)> = None;
+        let mut of_number = OfNumber::new(&self.connection)?;
+        while let Some(row) = rows.next()? {
+            let number: u32 = row.get("row")?;
+            let mut intent = super::rows::read_intent(row)?;
+            let has_own_ref: bool = row.get("own_ref")?;
+            let mut is_counted = false;
+            if !has_own_ref {
+                let nth = match &before {
+                    Some((other, nth)) if is_alike(other, &intent) => nth + 1,
+                    _ => 1,
+                };
+                before = Some((intent.clone(), nth));
+                if nth > 1 {
+                    intent.reference = self.refs.of(&intent.phone, &intent.plan, intent.amount, nth);
+                    is_counted = true;
+                }
+            }
+            let found = if has_own_ref || self.batch.is_some() {
+                self.found(&mut find, &intent)?
+            } else {
+                None
+            };
+            let pays = found.as_ref().is_none_or(|found| found.pays);
+            of_number.see(&intent.phone, pays.then_some(number))?;
+            if is_counted || found.is_some() {
+                let found = found.unwrap_or_default();
+                mark.execute(params![
+                    number,
+                    intent.reference.as_str(),
+                    found.id,
+                    found.fate,
+                    found.again
+                ])?;
+            }
+        }
+        of_number.end()
+    }
+
+    /// The order that a row is already, and what that means for it.
+    fn found(&self, find: &mut Statement<'_>, intent: &Intent) -> Result<Option<Found>> {
+        let mut rows = find.query((
+            &self.account.username,
+            self.account.environment.word(),
+            intent.reference.as_str(),
+        ))?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let id: Option<i64> = row.get("id")?;
+        let is_the_same = row.get_ref("phone")?.as_str().ok() == Some(intent.phone.as_str())
+            && row.get_ref("plan")?.as_str().ok() == Some(intent.plan.as_str())
+            && row.get::<_, u32>("amount")? == intent.amount.dinars();
+        if !is_the_same {
+            return Ok(Some(Found {
+                id,
+                fate: Some("clash"),
+                ..Found::default()
+            }));
+        }
+        let state: State = required(row, "state", |text| text.parse().ok())?;
+        let batch: Option<i64> = row.get("batch_id")?;
+        let is_of_this = batch.is_some() && batch == self.batch.as_ref().map(|batch| batch.id);
+        let is_sent_again = match state {
+            State::Planned => is_of_this,
+            State::Cancelled => true,
+            // Of this batch it is at its end; under the caller's own ref elsewhere, nothing was made by it.
+            State::Rejected => !is_of_this,
+            State::Sending
+            | State::Accepted
+            | State::Fulfilled
+            | State::Refunded
+            | State::InReview
+            | State::Conflict
+            | State::Unknown
+            | State::WrittenOff => false,
+        };
+        Ok(Some(Found {
+            id,
+            fate: Some(if is_sent_again { "again" } else { state.word() }),
+            again: row.get("again")?,
+            pays: is_sent_again || state.may_have_paid(),
+        }))
+    }
+
+    /// The same ref on two lines means one order: the later line is told.
+    fn same_refs(&self) -> Result<()> {
+        let mut sorted = self
+            .connection
+            .prepare("SELECT row, ref FROM staged WHERE own_ref = 1 ORDER BY ref, row")?;
+        let mut mark = self
+            .connection
+            .prepare("UPDATE staged SET same_ref = ?2 WHERE row = ?1")?;
+        let mut rows = sorted.query([])?;
+        let mut first: Option<(String, u32)> = None;
+        while let Some(row) = rows.next()? {
+            let (number, reference): (u32, String) = (row.get(0)?, row.get(1)?);
+            match &first {
+                Some((known, line)) if *known == reference => {
+                    mark.execute([number, *line])?;
+                }
+                _ => first = Some((reference, number)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether anything was sent that a row could repeat.
+    fn may_repeat(&self, since: i64) -> Result<bool> {
+        let environment = self.account.environment.word();
+        let recent: Option<i64> = self
+            .connection
+            .query_row(
+                "SELECT 1 FROM orders WHERE account = ?1 AND environment = ?2 AND sent_at >= ?3 LIMIT 1",
+                (&self.account.username, environment, since),
+                |row| row.get(0),
+            )
+            .optional()?;
+        Ok(recent.is_some() || self.batch.is_some())
+    }
+
+    /// Orders that a row would repeat: the same phone, plan and amount not long ago, or any to the same phone in
+    /// this batch that is no row of this sheet.
+    fn repeats(&self, since: i64) -> Result<()> {
+        self.connection.execute_batch(
+            "CREATE INDEX temp.staged_by_order ON staged (order_id) WHERE order_id IS NOT NULL",
+        )?;
+        let states = state_words(State::may_have_paid);
+        let mut staged = self.connection.prepare(&format!(
+            "SELECT row, ref, phone, plan, amount FROM staged WHERE {TO_SEND} AND again = 0"
+        ))?;
+        let mut find = self.connection.prepare(&format!(
+            "SELECT id FROM orders WHERE account = :account AND environment = :environment AND phone = :phone \
+             AND ref <> :ref AND state IN ({states}) \
+             AND ((sent_at >= :since AND plan = :plan AND amount = :amount) OR batch_id = :batch) \
+             AND NOT EXISTS (SELECT 1 FROM staged WHERE staged.order_id = orders.id) \
+             ORDER BY sent_at DESC LIMIT 1"
+        ))?;
+        let mut mark = self
+            .connection
+            .prepare("UPDATE staged SET repeat = ?2 WHERE row = ?1")?;
+        let batch = self.batch.as_ref().map_or(-1, |batch| batch.id);
+        let mut rows = staged.query([])?;
+        while let Some(row) = rows.next()? {
+            let number: u32 = row.get("row")?;
+            let intent = super::rows::read_intent(row)?;
+            let found: Option<i64> = find
+                .query_row(
+                    named_params! {
+                        ":account": self.account.username, ":environment": self.account.environment.word(),
+                        ":phone": intent.phone.as_str(), ":ref": intent.reference.as_str(), ":since": since,
+                        ":plan": intent.plan.as_str(), ":amount": intent.amount.dinars(), ":batch": batch,
+                    },
+                    |row| row.get(0),
+                )
+                .optional()?;
+            if let Some(found) = found {
+                mark.execute((number, found))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Walks the resolved rows in the order of the sheet.
+    pub fn each(&self, each: &mut dyn FnMut(Resolved) -> Result<()>) -> Result<()> {
+        let mut statement = self.connection.prepare(&format!(
+            "SELECT {PLANNED_COLUMNS}, own_ref, fate, order_id, same_ref, twin, repeat FROM staged ORDER BY row"
+        ))?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            each(self.resolved(row)?)?;
+        }
+        Ok(())
+    }
+
+    fn resolved(&self, row: &Row<'_>) -> Result<Resolved> {
+        let fate: Option<String> = row.get("fate")?;
+        let same_ref: Option<u32> = row.get("same_ref")?;
+        let order = |column: &str| -> Result<Order> { self.order(row.get(column)?) };
+        let fate = match (same_ref, fate.as_deref()) {
+            (Some(line), _) => Fate::SameRef(line),
+            (None, None) => Fate::New,
+            (None, Some("again")) => Fate::Again,
+            (None, Some("clash")) => Fate::Clash(Box::new(order("order_id")?)),
+            (None, Some(_)) => Fate::Known(required(row, "fate", |word| word.parse().ok())?),
+        };
+        let (twin, repeat): (Option<u32>, Option<i64>) = (row.get("twin")?, row.get("repeat")?);
+        let repeat = match (repeat, twin) {
+            (Some(_), _) => Some(Repeat::Order(Box::new(order("repeat")?))),
+            (None, Some(line)) => Some(Repeat::InSheet(line)),
+            (None, None) => None,
+        };
+        Ok(Resolved {
+            row: read_planned(row)?,
+            has_own_ref: row.get("own_ref")?,
+            fate,
+            repeat,
+        })
+    }
+
+    fn order(&self, id: i64) -> Result<Order> {
+        let mut statement = self
+            .connection
+            .prepare_cached(&format!("SELECT {ORDER_COLUMNS} FROM orders WHERE id = ?1"))?;
+        let mut rows = statement.query([id])?;
+        read_order(rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
+    }
+
+    /// Stores the rows as the sheet of the batch, in place of its last one, durable when this returns. Rows that
+    /// clash, that stand twice under one ref, and repeats that nobody has consented to are left out.
+    pub fn store(mut self, new: &NewSheet) -> Result<Batch> {
+        let repeats = if new.with_repeats {
+            String::new()
+        } else {
+            format!(" AND NOT ({TO_SEND} AND {NEEDS_CONSENT})")
+        };
+        let kept = format!("same_ref IS NULL AND fate IS NOT 'clash'{repeats}");
+        let count: u32 =
+            self.connection
+                .query_row(&format!("SELECT count(*) FROM staged WHERE {kept}"), [], |row| {
+                    row.get(0)
+                })?;
+        let is_whole = new.is_whole && count == self.rows;
+        let (batch, sheet) = self.begin_sheet(new, count, is_whole)?;
+        self.copy_rows(sheet, &kept)?;
+        self.activate(batch, sheet, new.at)?;
+        self.sweep_away_old_sheets(batch, sheet)?;
+        find_batch(&self.connection, &self.account, &self.label)?
+            .ok_or_else(|| LedgerError::Unreadable("the batch is gone".to_owned()))
+    }
+
+    fn begin_sheet(&mut self, new: &NewSheet, rows: u32, is_whole: bool) -> Result<(i64, i64)> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let batch = ensure_batch(&transaction, &self.account, &self.label, new.at)?;
+        let header = serde_json::to_string(&new.header).unwrap_or_default();
+        transaction.execute(
+            "INSERT INTO sheets (batch_id, file, header, digest, rows, is_whole, planned_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![batch, new.file, header, new.digest, rows, is_whole, millis(new.at)],
+        )?;
+        let sheet = transaction.last_insert_rowid();
+        transaction.commit()?;
+        Ok((batch, sheet))
+    }
+
+    fn copy_rows(&mut self, sheet: i64, kept: &str) -> Result<()> {
+        let copy = format!(
+            "INSERT INTO sheet_rows (sheet_id, row, ref, phone, plan, operator, amount, cost, note, cells, again, order_id) \
+             SELECT ?1, row, ref, phone, plan, operator, amount, cost, note, cells, \
+             again OR ({TO_SEND} AND {NEEDS_CONSENT}), order_id FROM staged \
+             WHERE row > ?2 AND row <= ?3 AND {kept} ORDER BY row"
+        );
+        let mut done: u32 = 0;
+        loop {
+            let next: Option<u32> = self
+                .connection
+                .prepare_cached(
+                    "SELECT max(row) FROM (SELECT row FROM staged WHERE row > ?1 ORDER BY row LIMIT ?2)",
+                )?
+                .query_row([done, ROWS_PER_COMMIT], |row| row.get(0))?;
+            let Some(next) = next else { return Ok(()) };
+            let transaction = self
+                .connection
+                .transaction_with_behavior(TransactionBehavior::Immediate)?;
+            transaction
+                .prepare_cached(&copy)?
+                .execute(params![sheet, done, next])?;
+            transaction.commit()?;
+            done = next;
+        }
+    }
+
+    /// Makes the sheet the one of its batch: rows that are orders already are joined to it, and planned orders that
+    /// it no longer has are dropped.
+    fn activate(&mut self, batch: i64, sheet: i64, at: Timestamp) -> Result<()> {
+        let at = millis(at);
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute("UPDATE batches SET sheet_id = ?2 WHERE id = ?1", [batch, sheet])?;
+        let of_sheet = "SELECT order_id FROM sheet_rows WHERE sheet_id = ?2 AND order_id IS NOT NULL";
+        let gone = format!("batch_id = ?1 AND row IS NOT NULL AND id NOT IN ({of_sheet})");
+        let dropped = format!("{gone} AND state = 'planned'");
+        let why = "no longer in the sheet";
+        transaction.execute(
+            &format!(
+                "INSERT INTO moves (order_id, at, from_state, to_state, why) \
+                 SELECT id, ?3, 'planned', 'cancelled', ?4 FROM orders WHERE {dropped}"
+            ),
+            params![batch, sheet, at, why],
+        )?;
+        transaction.execute(
+            &format!(
+                "UPDATE orders SET state = 'cancelled', revision = revision + 1, updated_at = ?3, message = ?4 WHERE {dropped}"
+            ),
+            params![batch, sheet, at, why],
+        )?;
+        transaction.execute(
+            &format!("UPDATE orders SET row = NULL WHERE {gone}"),
+            [batch, sheet],
+        )?;
+        plan_again(&transaction, batch, sheet, at)?;
+        transaction.execute(
+            "UPDATE orders SET row = s.row FROM sheet_rows AS s WHERE s.sheet_id = ?2 AND s.order_id = orders.id \
+             AND orders.batch_id = ?1 AND orders.row IS NOT s.row",
+            [batch, sheet],
+        )?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Takes away the sheets that this one has replaced, and what a planner left that did not come to its end.
+    fn sweep_away_old_sheets(&mut self, batch: i64, current: i64) -> Result<()> {
+        loop {
+            let transaction = self
+                .connection
+                .transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let old: Option<i64> = transaction
+                .prepare_cached("SELECT id FROM sheets WHERE batch_id = ?1 AND id <> ?2 LIMIT 1")?
+                .query_row([batch, current], |row| row.get(0))
+                .optional()?;
+            let Some(old) = old else { return Ok(()) };
+            let gone = transaction.execute(
+                "DELETE FROM sheet_rows WHERE sheet_id = ?1 AND row IN \
+                 (SELECT row FROM sheet_rows WHERE sheet_id = ?1 ORDER BY row LIMIT ?2)",
+                params![old, ROWS_PER_COMMIT],
+            )?;
+            if gone == 0 {
+                transaction.execute("DELETE FROM sheets WHERE id = ?1", [old])?;
+            }
+            transaction.commit()?;
+        }
+    }
+}
+
+/// Orders of which nothing was made, and that the sheet has again, are planned anew.
+fn plan_again(connection: &Connection, batch: i64, sheet: i64, at: i64) -> Result<()> {
+    let again = "id IN (SELECT order_id FROM sheet_rows WHERE sheet_id = ?2 AND order_id IS NOT NULL) \
+         AND (state = 'cancelled' OR (state = 'rejected' AND batch_id IS NOT ?1))";
+    connection.execute(
+        &format!(
+            "INSERT INTO moves (order_id, at, from_state, to_state, why) \
+             SELECT id, ?3, state, 'planned', 'planned with a sheet' FROM orders WHERE {again}"
+        ),
+        [batch, sheet, at],
+    )?;
+    connection.execute(
+        &format!(
+            "UPDATE orders SET state = 'planned', batch_id = ?1, revision = revision + 1, updated_at = ?3, message = NULL, \
+             settled_by = NULL WHERE {again}"
+        ),
+        [batch, sheet, at],
+    )?;
+    connection.execute(
+        "UPDATE orders SET again = 1 FROM sheet_rows AS s WHERE s.sheet_id = ?2 AND s.order_id = orders.id \
+         AND s.again = 1 AND orders.state = 'planned' AND orders.batch_id = ?1",
+        [batch, sheet],
+    )?;
+    Ok(())
+}
+
+/// An order that a staged row is already.
+#[derive(Default)]
+struct Found {
+    id: Option<i64>,
+    fate: Option<&'static str>,
+    again: bool,
+    /// Whether it has paid, or will.
+    pays: bool,
+}
+
+fn is_alike(one: &Intent, other: &Intent) -> bool {
+    one.phone == other.phone && one.plan == other.plan && one.amount == other.amount
+}
+
+/// The lines of one number, while they pass by in order of numbers.
+struct OfNumber<'c> {
+    phone: Option<Phone>,
+    lines: Vec<u32>,
+    mark: Statement<'c>,
+}
+
+impl<'c> OfNumber<'c> {
+    fn new(connection: &'c Connection) -> Result<Self> {
+        Ok(Self {
+            phone: None,
+            lines: Vec::new(),
+            mark: connection.prepare("UPDATE staged SET twin = ?2 WHERE row = ?1")?,
+        })
+    }
+
+    /// `line`: none for one that was not delivered and will not be sent.
+    fn see(&mut self, phone: &Phone, line: Option<u32>) -> Result<()> {
+        if self.phone.as_ref() != Some(phone) {
+            self.end()?;
+            self.phone = Some(phone.clone());
+        }
+        self.lines.extend(line);
+        Ok(())
+    }
+
+    /// Every line but the first is a twin of the first.
+    fn end(&mut self) -> Result<()> {
+        if self.lines.len() > 1 {
+            let first = self.lines.iter().copied().min().unwrap_or_default();
+            for line in self.lines.iter().filter(|line| **line != first) {
+                self.mark.execute([*line, first])?;
+            }
+        }
+        self.lines.clear();
+        Ok(())
+    }
+}

@@ -1,0 +1,56 @@
+-- Batches: a label, and the sheet that it was last planned from. A row of a sheet becomes an order when it is
+-- claimed, in the transaction that writes it as `sending`; until then it is planned and stands in `sheet_rows` alone.
+CREATE TABLE batches (
+    id          INTEGER PRIMARY KEY,
+    account     TEXT    NOT NULL,
+    environment TEXT    NOT NULL CHECK (environment IN ('sandbox', 'production')),
+    label       TEXT    NOT NULL,
+    sheet_id    INTEGER REFERENCES sheets (id),
+    created_at  INTEGER NOT NULL,
+    UNIQUE (account, environment, label)
+) STRICT;
+
+CREATE TABLE sheets (
+    id         INTEGER PRIMARY KEY,
+    batch_id   INTEGER NOT NULL REFERENCES batches (id),
+    file       TEXT    NOT NULL,
+    header     TEXT    NOT NULL,
+    digest     TEXT    NOT NULL,
+    rows       INTEGER NOT NULL,
+    -- Whether every row of the file was planned: then the same file again needs no second look.
+    is_whole   INTEGER NOT NULL,
+    -- Rows up to this one have been claimed, or were orders before.
+    next_row   INTEGER NOT NULL DEFAULT 0,
+    planned_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX sheets_by_batch ON sheets (batch_id);
+
+CREATE TABLE sheet_rows (
+    sheet_id INTEGER NOT NULL,
+    row      INTEGER NOT NULL,
+    ref      TEXT    NOT NULL,
+    phone    TEXT    NOT NULL,
+    plan     TEXT    NOT NULL,
+    operator TEXT    NOT NULL,
+    amount   INTEGER NOT NULL CHECK (amount > 0),
+    cost     TEXT,
+    note     TEXT,
+    cells    TEXT    NOT NULL,
+    -- Whether a repeat has been consented to.
+    again    INTEGER NOT NULL,
+    -- The order that it was before the sheet was planned; none for a row that is still to be sent.
+    order_id INTEGER,
+    PRIMARY KEY (sheet_id, row)
+) STRICT, WITHOUT ROWID;
+
+ALTER TABLE orders ADD COLUMN batch_id INTEGER;
+ALTER TABLE orders ADD COLUMN again INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE orders DROP COLUMN batch;
+
+CREATE INDEX orders_by_batch ON orders (batch_id, state) WHERE batch_id IS NOT NULL;
+
+-- Sweeps walk what is open in the order in which it was sent.
+DROP INDEX orders_open;
+CREATE INDEX orders_open ON orders (account, environment, sent_at)
+    WHERE state IN ('sending', 'accepted', 'in_review', 'unknown');

@@ -1,7 +1,7 @@
 //! The HTTP client: one call at a time, HTTP/1.1, no redirects, no resending, a cap on what is read.
 
 use std::error::Error as _;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -116,6 +116,40 @@ pub struct Client {
     clock: Clock,
     /// How far the provider's clock is ahead of ours, in milliseconds, as its last answer showed it.
     ahead_ms: AtomicI64,
+    calls: Calls,
+}
+
+/// How many calls were made.
+#[derive(Debug, Default)]
+struct Calls {
+    sends: AtomicU64,
+    lists: AtomicU64,
+    checks: AtomicU64,
+    others: AtomicU64,
+}
+
+/// How many calls were made, by what they were for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CallCounts {
+    /// `POST /v3/mobile/send`.
+    pub sends: u64,
+    /// Pages of the list.
+    pub lists: u64,
+    /// `check-ref` and `check-id`.
+    pub checks: u64,
+    /// All else.
+    pub others: u64,
+}
+
+impl Calls {
+    fn of(&self, endpoint: Endpoint) -> &AtomicU64 {
+        match endpoint {
+            Endpoint::Send => &self.sends,
+            Endpoint::List => &self.lists,
+            Endpoint::CheckRef | Endpoint::CheckId => &self.checks,
+            Endpoint::Validate | Endpoint::Balance | Endpoint::Plans => &self.others,
+        }
+    }
 }
 
 impl Client {
@@ -131,7 +165,19 @@ impl Client {
             limiter: Limiter::unlimited(),
             clock,
             ahead_ms: AtomicI64::new(0),
+            calls: Calls::default(),
         })
+    }
+
+    /// How many calls this client has made.
+    pub fn call_counts(&self) -> CallCounts {
+        let count = |calls: &AtomicU64| calls.load(Ordering::Relaxed);
+        CallCounts {
+            sends: count(&self.calls.sends),
+            lists: count(&self.calls.lists),
+            checks: count(&self.calls.checks),
+            others: count(&self.calls.others),
+        }
     }
 
     /// The limiter of all calls.
@@ -217,6 +263,7 @@ impl Client {
         if endpoint != Endpoint::Send {
             self.limiter.turn().await;
         }
+        self.calls.of(endpoint).fetch_add(1, Ordering::Relaxed);
         let started_at = self.clock.now();
         tracing::debug!(target: "wire", "> {method} {path}{}", body.as_deref().map(|b| format!(" {b}")).unwrap_or_default());
         let outcome = self.exchange(endpoint, method, &path, body.clone()).await;

@@ -1,4 +1,7 @@
 //! One limiter for all calls of the process: a schedule, and pauses that the provider asks for.
+//!
+//! A single order may begin with a short burst. A batch goes by an even schedule that stays within the quota in any
+//! minute, and learns: whenever the provider says "too many" it goes slower, and faster again while all is quiet.
 
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
@@ -27,7 +30,30 @@ type Gate = RateLimiter<NotKeyed, InMemoryState, RuntimeClock, NoOpMiddleware<Mo
 pub struct Limiter {
     gate: Mutex<Option<std::sync::Arc<Gate>>>,
     paused_until: Mutex<Option<Instant>>,
+    steady: Mutex<Option<Steady>>,
 }
+
+/// An even schedule and what it has learnt.
+#[derive(Debug, Clone, Copy)]
+struct Steady {
+    /// The schedule that the quota allows.
+    least: Duration,
+    /// The schedule in force.
+    period: Duration,
+    /// When it was last changed.
+    changed_at: Instant,
+}
+
+/// Calls can reach the provider a little late or early; a minute of them must stay within the quota all the same.
+const JITTER: Duration = Duration::from_secs(1);
+/// How much slower it goes behind a "too many", in percent of the period.
+const SLOWER_PERCENT: u32 = 125;
+/// How much faster behind a quiet minute.
+const FASTER_PERCENT: u32 = 90;
+/// The slowest schedule, in times of the quota's own.
+const SLOWEST: u32 = 10;
+/// A quiet time, behind which a faster schedule is tried.
+const QUIET: Duration = Duration::from_mins(1);
 
 impl Limiter {
     /// One that lets everything through until it is told the rate: the account's kind decides it.
@@ -35,6 +61,57 @@ impl Limiter {
         Self {
             gate: Mutex::new(None),
             paused_until: Mutex::new(None),
+            steady: Mutex::new(None),
+        }
+    }
+
+    /// Sets an even schedule, without a burst: for work that goes on for more than a minute.
+    pub fn set_steady(&self, rate: Rate) {
+        let Rate::PerMinute(count) = rate else {
+            return self.set_rate(rate);
+        };
+        let least = (Duration::from_mins(1) + JITTER) / count.get();
+        let steady = Steady {
+            least,
+            period: least,
+            changed_at: Instant::now(),
+        };
+        *self.steady.lock().unwrap_or_else(PoisonError::into_inner) = Some(steady);
+        self.set_period(least);
+    }
+
+    /// Whether calls go by a schedule.
+    pub fn is_paced(&self) -> bool {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    fn set_period(&self, period: Duration) {
+        let quota = Quota::with_period(period);
+        let gate =
+            quota.map(|quota| std::sync::Arc::new(RateLimiter::direct_with_clock(quota, RuntimeClock)));
+        *self.gate.lock().unwrap_or_else(PoisonError::into_inner) = gate;
+    }
+
+    /// The provider has said "too many": slower from now on. Several at a time count as one.
+    fn learn(&self, now: Instant) {
+        let mut steady = self.steady.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(known) = steady.as_mut() else { return };
+        if now.duration_since(known.changed_at) < known.period * 4 && known.period > known.least {
+            return;
+        }
+        known.period = (known.period * SLOWER_PERCENT / 100).min(known.least * SLOWEST);
+        known.changed_at = now;
+        self.set_period(known.period);
+    }
+
+    /// Faster again where a minute was quiet.
+    fn relax(&self, now: Instant) {
+        let mut steady = self.steady.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(known) = steady.as_mut() else { return };
+        if known.period > known.least && now.duration_since(known.changed_at) >= QUIET {
+            known.period = (known.period * FASTER_PERCENT / 100).max(known.least);
+            known.changed_at = now;
+            self.set_period(known.period);
         }
     }
 
@@ -52,6 +129,7 @@ impl Limiter {
             }
         };
         *self.gate.lock().unwrap_or_else(PoisonError::into_inner) = gate;
+        *self.steady.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Lets no call through for `length`: the provider said so. The longest of several pauses holds.
@@ -59,12 +137,15 @@ impl Limiter {
         let until = Instant::now() + length;
         let mut paused = self.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
         *paused = Some(paused.map_or(until, |earlier| earlier.max(until)));
+        drop(paused);
+        self.learn(Instant::now());
     }
 
     /// Waits for a turn.
     pub async fn turn(&self) {
         loop {
             let now = Instant::now();
+            self.relax(now);
             let paused = *self.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(until) = paused.filter(|until| *until > now) {
                 tokio::time::sleep_until(until).await;
@@ -147,6 +228,54 @@ mod tests {
             (Duration::from_secs(59)..Duration::from_millis(60_200)).contains(&took),
             "{took:?}"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_even_schedule_keeps_any_minute_within_the_quota_and_loses_little() {
+        for quota in [60, 120] {
+            let limiter = Limiter::unlimited();
+            limiter.set_steady(per_minute(quota));
+            let mut turns = Vec::new();
+            for _ in 0..quota * 3 {
+                limiter.turn().await;
+                turns.push(Instant::now());
+            }
+            let within = usize::try_from(quota).unwrap_or_default();
+            for window in turns.windows(within + 1) {
+                let length = window[within].duration_since(window[0]);
+                // A second late or early does no harm.
+                assert!(length >= Duration::from_secs(61), "{length:?}");
+            }
+            let took = turns
+                .last()
+                .map_or(Duration::ZERO, |last| last.duration_since(turns[0]));
+            assert!(took <= Duration::from_secs(184), "{took:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn too_many_teaches_a_slower_schedule_until_it_is_quiet() {
+        let limiter = Limiter::unlimited();
+        limiter.set_steady(per_minute(60));
+        let period = async || {
+            limiter.turn().await;
+            let before = Instant::now();
+            limiter.turn().await;
+            before.elapsed()
+        };
+        let first = period().await;
+        limiter.pause(Duration::from_secs(1));
+        limiter.pause(Duration::from_secs(1));
+        let taught = period().await;
+        assert!(
+            taught > first * 120 / 100 && taught < first * 130 / 100,
+            "{first:?} {taught:?}"
+        );
+        for _ in 0..400 {
+            limiter.turn().await;
+        }
+        let quiet = period().await;
+        assert!(quiet <= first + Duration::from_millis(2), "{first:?} {quiet:?}");
     }
 
     #[tokio::test(start_paused = true)]

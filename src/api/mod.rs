@@ -12,7 +12,7 @@ mod sending;
 mod wire;
 
 pub use answer::{Answer, Envelope, ErrorBody, Exchange, Outcome};
-pub use client::{Client, ClientError, ClientOptions, Endpoint};
+pub use client::{CallCounts, Client, ClientError, ClientOptions, Endpoint};
 pub use fault::{AuthFault, Fault, read_data};
 pub use limiter::{Limiter, Rate};
 pub use sending::{SendAnswer, classify_send};

@@ -24,6 +24,8 @@ pub struct Identity {
 pub struct Page {
     /// The orders that could be read.
     pub orders: Vec<Seen>,
+    /// Each of them as it came, the key taken out: what a ledger keeps of it.
+    pub texts: Vec<String>,
     /// How many rows the page had, readable or not.
     pub rows: usize,
     /// How many pages there are, where the provider says.
@@ -193,8 +195,13 @@ pub fn read_page(data: &Value, meta: Option<&Value>) -> Option<Page> {
         let pagination = place.get("pagination").unwrap_or(place);
         text(pagination, "totalPages")?.parse().ok()
     });
+    let readable = rows
+        .iter()
+        .filter_map(|row| Some((read_seen(row)?, row.to_string())));
+    let (orders, texts) = readable.unzip();
     Some(Page {
-        orders: rows.iter().filter_map(read_seen).collect(),
+        orders,
+        texts,
         rows: rows.len(),
         pages,
     })

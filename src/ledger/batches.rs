@@ -187,16 +187,22 @@ impl Ledger {
         walk_planned(&reader, &waiting, sheet.id, each)
     }
 
-    /// Open orders of a batch in the order in which they were sent: those behind `after`, a moment and a key.
-    pub fn open_rows(
-        &self,
-        batch: &Batch,
-        after: OpenCursor,
-        limit: u32,
-    ) -> Result<Vec<(OpenCursor, Order)>> {
+    /// Orders of a batch whose answers were lost, that this process asks about, in the order in which they were sent.
+    pub fn lost_rows(&self, batch: &Batch, limit: u32) -> Result<Vec<Order>> {
+        let owner = self.owner_name()?;
+        rows::orders(
+            &self.reader(),
+            "WHERE batch_id = :batch AND state = 'unknown' AND owner = :owner ORDER BY sent_at, id LIMIT :limit",
+            named_params! {":batch": batch.id, ":owner": owner, ":limit": limit},
+        )
+    }
+
+    /// Open orders of a batch in the order in which they were sent, as far as a sweep must know them: those behind
+    /// `after`.
+    pub fn open_rows(&self, batch: &Batch, after: OpenRow, limit: u32) -> Result<Vec<OpenRow>> {
         let reader = self.reader();
         let mut statement = reader.prepare_cached(&format!(
-            "SELECT id, {ORDER_COLUMNS} FROM orders INDEXED BY orders_open \
+            "SELECT id, state, sent_at, updated_at FROM orders INDEXED BY orders_open \
              WHERE account = :account AND environment = :environment AND state IN ({}) AND batch_id = :batch \
              AND sent_at >= :sent_at AND (sent_at > :sent_at OR id > :id) ORDER BY sent_at, id LIMIT :limit",
             state_words(State::is_open)
@@ -204,17 +210,36 @@ impl Ledger {
         let (account, environment) = account_of(&reader, batch.id)?;
         let mut rows = statement.query(named_params! {
             ":account": account, ":environment": environment, ":batch": batch.id,
-            ":sent_at": after.sent_at, ":id": after.id, ":limit": limit,
+            ":sent_at": millis(after.sent_at), ":id": after.id, ":limit": limit,
         })?;
         let mut open = Vec::new();
         while let Some(row) = rows.next()? {
-            let cursor = OpenCursor {
-                sent_at: row.get("sent_at")?,
+            open.push(OpenRow {
                 id: row.get("id")?,
-            };
-            open.push((cursor, read_order(row)?));
+                state: required(row, "state", |text| text.parse::<State>().ok())?,
+                sent_at: moment("sent_at", row.get("sent_at")?)?,
+                updated_at: moment("updated_at", row.get("updated_at")?)?,
+            });
         }
         Ok(open)
+    }
+
+    /// The order behind a row of [`Ledger::open_rows`].
+    pub fn open_order(&self, row: &OpenRow) -> Result<Option<Order>> {
+        Ok(rows::orders(&self.reader(), "WHERE id = :id", named_params! {":id": row.id})?.pop())
+    }
+
+    /// Open orders of a batch by the provider's ids: for lists that show no refs.
+    pub fn open_by_id(&self, batch: &Batch, ids: &[&str]) -> Result<Vec<Order>> {
+        let ids = serde_json::to_string(ids).unwrap_or_default();
+        rows::orders(
+            &self.reader(),
+            &format!(
+                "WHERE batch_id = :batch AND state IN ({}) AND topup_id IN (SELECT value FROM json_each(:ids))",
+                state_words(State::is_open)
+            ),
+            named_params! {":batch": batch.id, ":ids": ids},
+        )
     }
 
     /// Walks the orders of a batch with the caller's cells: those of the sheet in its order, then those that the
@@ -307,11 +332,26 @@ impl Ledger {
     }
 }
 
-/// How far a walk through open orders has come.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct OpenCursor {
-    sent_at: i64,
+/// An open order, as far as a sweep must know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenRow {
     id: i64,
+    /// Where it stands.
+    pub state: State,
+    /// When its request left.
+    pub sent_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl OpenRow {
+    /// Before all of them.
+    pub const START: Self = Self {
+        id: 0,
+        state: State::Sending,
+        sent_at: Timestamp::UNIX_EPOCH,
+        updated_at: Timestamp::UNIX_EPOCH,
+    };
 }
 
 impl PlannedRow {

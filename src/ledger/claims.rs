@@ -154,11 +154,6 @@ impl Ledger {
             .filter(|order| !self.is_being_sent(order))
             .collect())
     }
-
-    /// Whether this process is the one that works on an order.
-    pub fn is_ours(&self, order: &Order) -> bool {
-        order.owner.as_deref().is_some_and(|owner| self.is_us(owner))
-    }
 }
 
 fn take_over(connection: &Connection, order: &Order, owner: &str, at: Timestamp) -> Result<bool> {

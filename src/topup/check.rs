@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::look::Sight;
+use super::look::{List, Sight};
 use super::recover::{Absence, Recovered};
+use super::send::Asking;
 use super::{Desk, Event, Result, Standing, Tell, Trouble, Wish};
 use crate::domain::{Order, State};
 use crate::ledger::Change;
@@ -47,9 +48,9 @@ impl Desk {
         match order.state {
             State::Sending => {
                 let order = self.lost_with_its_process(&order).await?;
-                self.recover_and_send(order, wish, tell).await
+                self.recover_and_send(order, wish, Asking::AtOnce, tell).await
             }
-            State::Unknown => self.recover_and_send(order, wish, tell).await,
+            State::Unknown => self.recover_and_send(order, wish, Asking::AtOnce, tell).await,
             _ => self.check(order, tell).await,
         }
     }
@@ -85,7 +86,7 @@ impl Desk {
         }
         let absence = self.absence_of(&order, Absence::BeforeGivingUp)?;
         let why = order.message.clone().unwrap_or_default();
-        match self.recover(order, why, absence, tell).await? {
+        match self.recover(order, why, absence, Asking::AtOnce, tell).await? {
             Recovered::Standing(standing) => Ok(*standing),
             Recovered::Absent(order) => {
                 let to = if order.batch.is_some() {
@@ -106,7 +107,7 @@ impl Desk {
     }
 
     async fn check_accepted(&self, order: Order, tell: Tell<'_>) -> Result<Standing> {
-        Ok(match self.look(&order, false).await {
+        Ok(match self.look(&order, List::WhereUnclear).await {
             Sight::Found(seen, attempt) => Standing::of(self.adopt(&order, &seen, attempt, tell).await?),
             Sight::Refused(auth, attempt) => {
                 Standing::with(self.note(&order, attempt).await?, Trouble::Auth(auth))

@@ -30,13 +30,25 @@ pub(super) enum Sight {
     Wait(Option<Duration>),
 }
 
+/// When the list is looked through for one order. It takes a page for every hundred orders around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum List {
+    /// Not at all: a sweep has looked through it.
+    Never,
+    /// Where the checks say nothing sure.
+    WhereUnclear,
+    /// There, and where they say that the order is absent.
+    BehindAbsence,
+}
+
 impl Desk {
-    /// Looks for an order by id where it has one, by its ref raw and prefixed, and, where those say nothing sure
-    /// or `through_the_list` is set, in the list around the time of sending.
-    pub(super) async fn look(&self, order: &Order, through_the_list: bool) -> Sight {
+    /// Looks for an order by id where it has one, by its ref raw and prefixed, and, as far as `list` says, in the
+    /// list around the time of sending.
+    pub(super) async fn look(&self, order: &Order, list: List) -> Sight {
         let direct = self.look_directly(order).await;
         match direct {
-            Sight::Absent(_) if through_the_list => match self.look_through_list(order).await {
+            sight if list == List::Never => sight,
+            Sight::Absent(_) if list == List::BehindAbsence => match self.look_through_list(order).await {
                 found @ (Sight::Found(..) | Sight::Foreign(..) | Sight::Refused(..) | Sight::Wait(_)) => {
                     found
                 }

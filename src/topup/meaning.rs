@@ -130,13 +130,27 @@ impl Meaning {
         }
     }
 
-    /// The meaning of an answer, given what came before it.
-    pub fn of(answer: SendAnswer, pace: &Pace, patience: &mut Patience) -> Self {
+    /// A row of a batch of which nothing was made, through no fault of its own, stays in the queue: the key, the
+    /// wallet and the way to the provider are mended, and the same batch goes on.
+    fn of_row(self) -> Self {
+        let is_the_rows_fault = matches!(&self.next, Next::Stand(Some(Trouble::Rejected { .. }), _));
+        match self.to {
+            State::Rejected | State::Cancelled if !is_the_rows_fault => Self {
+                to: State::Planned,
+                settled_by: None,
+                ..self
+            },
+            _ => self,
+        }
+    }
+
+    /// The meaning of an answer for an order, or for a row of a batch, given what came before it.
+    pub fn of(answer: SendAnswer, pace: &Pace, patience: &mut Patience, is_row: bool) -> Self {
         let meaning = Self::of_answer(answer, pace, patience);
-        if patience.is_in_doubt {
-            meaning.in_doubt()
-        } else {
-            meaning
+        match (patience.is_in_doubt, is_row) {
+            (true, _) => meaning.in_doubt(),
+            (false, true) => meaning.of_row(),
+            (false, false) => meaning,
         }
     }
 
@@ -203,7 +217,7 @@ mod tests {
         let mut patience = Patience::default();
         let mut pauses = Vec::new();
         loop {
-            match Meaning::of(answer.clone(), &pace(), &mut patience) {
+            match Meaning::of(answer.clone(), &pace(), &mut patience, false) {
                 Meaning {
                     next: Next::Again(pause),
                     to: State::Sending,
@@ -250,7 +264,7 @@ mod tests {
         ];
         for refusal in refusals {
             let mut patience = Patience::new(true);
-            let meaning = Meaning::of(refusal, &pace(), &mut patience);
+            let meaning = Meaning::of(refusal, &pace(), &mut patience, false);
             assert_eq!(meaning.to, State::Unknown);
             assert_eq!(meaning.settled_by, None);
             assert!(matches!(
@@ -268,7 +282,7 @@ mod tests {
             request_id: None,
         };
         let mut patience = Patience::new(true);
-        let meaning = Meaning::of(SendAnswer::Auth(auth), &pace(), &mut patience);
+        let meaning = Meaning::of(SendAnswer::Auth(auth), &pace(), &mut patience, false);
         assert!(
             meaning.to == State::Unknown && matches!(meaning.next, Next::Stand(Some(Trouble::Auth(_)), _))
         );
@@ -278,17 +292,27 @@ mod tests {
     fn a_provider_that_can_not_be_reached_any_more_proves_nothing_either() {
         let mut patience = Patience::new(true);
         for _ in 0..3 {
-            let meaning = Meaning::of(SendAnswer::NotSent("refused".to_owned()), &pace(), &mut patience);
+            let meaning = Meaning::of(
+                SendAnswer::NotSent("refused".to_owned()),
+                &pace(),
+                &mut patience,
+                false,
+            );
             assert!(meaning.to == State::Sending && matches!(meaning.next, Next::Again(_)));
         }
-        let meaning = Meaning::of(SendAnswer::NotSent("refused".to_owned()), &pace(), &mut patience);
+        let meaning = Meaning::of(
+            SendAnswer::NotSent("refused".to_owned()),
+            &pace(),
+            &mut patience,
+            false,
+        );
         assert_eq!(meaning.to, State::Unknown);
     }
 
     #[test]
     fn what_may_have_been_made_is_unknown_and_asked_about() {
         for answer in [SendAnswer::Exists, SendAnswer::Unknown("HTTP 500".to_owned())] {
-            let meaning = Meaning::of(answer, &pace(), &mut Patience::default());
+            let meaning = Meaning::of(answer, &pace(), &mut Patience::default(), false);
             assert!(
                 meaning.to == State::Unknown
                     && matches!(meaning.next, Next::Recover { may_send_again: true })

@@ -10,7 +10,9 @@ mod check;
 mod look;
 mod meaning;
 mod recover;
+mod rows;
 mod send;
+mod sweep;
 mod wait;
 
 use std::time::Duration;
@@ -19,6 +21,7 @@ use jiff::Timestamp;
 
 pub use ask::{Asked, ask};
 pub use send::{Refusal, Wish};
+pub use sweep::{ListPage, Swept, SweptTo};
 
 use crate::api::{AuthFault, Client, Exchange, Outcome};
 use crate::clock::Clock;
@@ -60,6 +63,8 @@ impl Pace {
 pub enum Event<'a> {
     /// It is in the ledger, and its request leaves now.
     Sending(&'a Order),
+    /// Its request is answered, or will not be: the connection is free.
+    Answered(&'a Order),
     /// It stands somewhere else than before.
     Moved(&'a Order),
     /// Nothing is known, so the provider is asked.
@@ -74,7 +79,7 @@ pub enum Event<'a> {
 }
 
 /// Who is told.
-pub type Tell<'a> = &'a dyn Fn(&Event<'_>);
+pub type Tell<'a> = &'a (dyn Fn(&Event<'_>) + Sync);
 
 /// Why an order is not where it was meant to go.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::look::Sight;
+use super::look::{List, Sight};
+use super::send::Asking;
 use super::{ASKED_TO_WAIT_MAX, Desk, Event, REF_TAKEN, Result, Standing, Tell, Trouble, asked_to_wait};
 use crate::clock::elapsed;
 use crate::domain::{Difference, Order, Seen, SettledBy, State};
@@ -44,6 +45,7 @@ impl Desk {
         order: Order,
         why: String,
         absence: Absence,
+        asking: Asking,
         tell: Tell<'_>,
     ) -> Result<Recovered> {
         tell(&Event::Asking(&order));
@@ -56,7 +58,12 @@ impl Desk {
             if let Err(signal) = self.stop.sleep(pause).await {
                 return Ok(standing(order, Trouble::Interrupted(signal)));
             }
-            let sight = match self.stop.race(self.look(&order, absences > 0)).await {
+            let list = match asking {
+                Asking::Swept => List::Never,
+                _ if absences > 0 => List::BehindAbsence,
+                _ => List::WhereUnclear,
+            };
+            let sight = match self.stop.race(self.look(&order, list)).await {
                 Ok(sight) => sight,
                 Err(signal) => return Ok(standing(order, Trouble::Interrupted(signal))),
             };
@@ -178,28 +185,29 @@ impl Desk {
         attempt: Attempt,
         tell: Tell<'_>,
     ) -> Result<Order> {
-        let to = seen.status.state();
-        // An order in review is not moved back by a word that nobody lists.
-        let to = if to != order.state && !order.state.may_become(to) {
-            order.state
-        } else {
-            to
-        };
+        let to = shown_state(order, seen);
         let is_news = to != order.state
             || order.provider_status.as_ref() != Some(&seen.status)
             || order.topup_id.is_none();
         if !is_news {
             return Ok(order.clone());
         }
-        let request_id = attempt.request_id.clone();
-        let change = Change {
+        let changed = self.change(order, self.adoption(order, seen, attempt)).await?;
+        tell(&Event::Moved(&changed));
+        Ok(changed)
+    }
+
+    /// What the provider shows of an order that is ours, as a change of it.
+    pub(super) fn adoption(&self, order: &Order, seen: &Seen, attempt: Attempt) -> Change {
+        let to = shown_state(order, seen);
+        Change {
             provider_status: Some(seen.status.clone()),
             topup_id: seen.id.clone(),
             provider_ref: seen.reference.clone(),
             cost: seen.cost,
             message: seen.message.clone(),
             offers: seen.offers.clone(),
-            request_id,
+            request_id: attempt.request_id.clone(),
             settled_by: to.is_final().then_some(SettledBy::Provider),
             asked: Some(attempt),
             ..Change::to(
@@ -207,10 +215,7 @@ impl Desk {
                 self.clock.now(),
                 format!("the provider shows {}", seen.status.word()),
             )
-        };
-        let changed = self.change(order, change).await?;
-        tell(&Event::Moved(&changed));
-        Ok(changed)
+        }
     }
 
     /// The ref is another order's: nothing was made by us, and nothing is sent.
@@ -222,21 +227,26 @@ impl Desk {
         attempt: Attempt,
         tell: Tell<'_>,
     ) -> Result<Standing> {
+        let change = self.conflict(&differences, seen, attempt);
+        let order = self.change(order, change).await?;
+        tell(&Event::Moved(&order));
+        Ok(Standing::with(order, Trouble::Conflict(differences)))
+    }
+
+    /// The ref is another order's, as a change of ours.
+    pub(super) fn conflict(&self, differences: &[Difference], seen: &Seen, attempt: Attempt) -> Change {
         let told: Vec<_> = differences
             .iter()
             .map(|d| format!("{} {} there, {} here", d.field, d.theirs, d.ours))
             .collect();
         let message = format!("the ref is another order's: {}", told.join("; "));
-        let change = Change {
+        Change {
             message: Some(message.clone()),
             provider_status: Some(seen.status.clone()),
             request_id: attempt.request_id.clone(),
             asked: Some(attempt),
             ..Change::to(State::Conflict, self.clock.now(), message)
-        };
-        let order = self.change(order, change).await?;
-        tell(&Event::Moved(&order));
-        Ok(Standing::with(order, Trouble::Conflict(differences)))
+        }
     }
 
     /// Keeps a call in the order's history; the order stays where it is, and nobody is sending it any more.
@@ -247,6 +257,16 @@ impl Desk {
             ..Change::to(order.state, self.clock.now(), why)
         };
         self.change(order, change).await
+    }
+}
+
+/// Where an order goes by what the provider shows. An order in review is not moved back by a word that nobody lists.
+pub(super) fn shown_state(order: &Order, seen: &Seen) -> State {
+    let to = seen.status.state();
+    if to != order.state && !order.state.may_become(to) {
+        order.state
+    } else {
+        to
     }
 }
 

@@ -21,6 +21,17 @@ pub struct Wish {
     pub guard: Guard,
 }
 
+/// Who asks about an order whose answer was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asking {
+    /// The order itself, at once, with a look through the list.
+    AtOnce,
+    /// The next sweep, for many at a time.
+    BySweep,
+    /// The order itself, behind a sweep of the list that did not show it.
+    Swept,
+}
+
 /// Why nothing was sent.
 #[derive(Debug, Clone)]
 pub enum Refusal {
@@ -81,7 +92,9 @@ impl Desk {
         Ok(match self.ledger.begin(new).await {
             Ok(Begun::Written(written)) => {
                 let is_in_doubt = again.is_some() && self.has_been_unknown(&written.order)?;
-                Ok(self.send_written(wish, *written, is_in_doubt, tell).await?)
+                Ok(self
+                    .send_written(wish, *written, is_in_doubt, Asking::AtOnce, tell)
+                    .await?)
             }
             Ok(Begun::Exists(order)) => Err(Refusal::Exists(order)),
             Ok(Begun::Repeat(order)) => Err(Refusal::Repeat(order)),
@@ -98,7 +111,7 @@ impl Desk {
     }
 
     /// Whether a request for the order may ever have made something.
-    fn has_been_unknown(&self, order: &Order) -> Result<bool> {
+    pub(super) fn has_been_unknown(&self, order: &Order) -> Result<bool> {
         Ok(self
             .ledger
             .moves(order)?
@@ -125,11 +138,12 @@ impl Desk {
     /// Sends what stands in the ledger as `sending`, and goes on until it stands somewhere else.
     ///
     /// `is_in_doubt`: whether an earlier request for it may have made something.
-    async fn send_written(
+    pub(super) async fn send_written(
         &self,
         wish: &Wish,
         mut written: Written,
         is_in_doubt: bool,
+        asking: Asking,
         tell: Tell<'_>,
     ) -> Result<Standing> {
         let mut patience = Patience::new(is_in_doubt);
@@ -137,7 +151,9 @@ impl Desk {
             tell(&Event::Sending(&written.order));
             let (path, body) = Client::send_request(&written.order.intent);
             let exchange = self.client.post_send(path, body).await;
-            let meaning = Meaning::of(classify_send(&exchange), &self.pace, &mut patience);
+            tell(&Event::Answered(&written.order));
+            let is_row = written.order.batch.is_some();
+            let meaning = Meaning::of(classify_send(&exchange), &self.pace, &mut patience, is_row);
             let order = self.store_answer(&written, &exchange, &meaning).await?;
             tell(&Event::Moved(&order));
             let (order, again, why) = match meaning.next {
@@ -162,6 +178,10 @@ impl Desk {
                     };
                     (order, again, meaning.why)
                 }
+                // What the provider calls taken is there: its ref leads to it.
+                Next::Recover { .. } if asking == Asking::BySweep && meaning.why != REF_TAKEN => {
+                    return Ok(Standing::with(order, Trouble::Unresolved(meaning.why)));
+                }
                 Next::Recover { may_send_again } => {
                     patience.sends += 1;
                     patience.is_in_doubt = true;
@@ -172,7 +192,11 @@ impl Desk {
                     };
                     let absence = self.absence_of(&order, otherwise)?;
                     let why = meaning.why.clone();
-                    match self.recover(order, why, absence, tell).await? {
+                    let asking = match asking {
+                        Asking::AtOnce => Asking::AtOnce,
+                        Asking::BySweep | Asking::Swept => Asking::Swept,
+                    };
+                    match self.recover(order, why, absence, asking, tell).await? {
                         Recovered::Standing(standing) => return Ok(*standing),
                         Recovered::Absent(order) if !may_send_again => {
                             return self.unresolved(&order, meaning.why).await;
@@ -197,6 +221,8 @@ impl Desk {
     async fn interrupted(&self, order: &Order, signal: Signal, is_in_doubt: bool) -> Result<Standing> {
         let (to, why) = if is_in_doubt {
             (State::Unknown, "interrupted; an earlier request may have made it")
+        } else if order.batch.is_some() {
+            (State::Planned, "interrupted before it was made")
         } else {
             (State::Cancelled, "interrupted before it was made")
         };
@@ -228,6 +254,7 @@ impl Desk {
         &self,
         order: Order,
         wish: &Wish,
+        asking: Asking,
         tell: Tell<'_>,
     ) -> Result<Standing> {
         let absence = self.absence_of(&order, Absence::BeforeSendingAgain)?;
@@ -235,13 +262,20 @@ impl Desk {
             .message
             .clone()
             .unwrap_or_else(|| "its answer was lost".to_owned());
-        let order = match self.recover(order, why, absence, tell).await? {
+        let order = match self.recover(order, why, absence, asking, tell).await? {
             Recovered::Standing(standing) => return Ok(*standing),
             Recovered::Absent(order) => *order,
         };
         let (order, again, why) = once_more(order);
         match self.write_again(&order, wish, again, why).await? {
-            Ok(written) => self.send_written(wish, written, true, tell).await,
+            Ok(written) => {
+                let asking = match asking {
+                    Asking::AtOnce => Asking::AtOnce,
+                    // Sent a moment ago: the sweep says nothing of this request.
+                    Asking::Swept | Asking::BySweep => Asking::BySweep,
+                };
+                self.send_written(wish, written, true, asking, tell).await
+            }
             Err(standing) => Ok(*standing),
         }
     }

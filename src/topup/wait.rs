@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::look::Sight;
+use super::look::{List, Sight};
 use super::{Desk, Event, Result, Standing, Tell, Trouble, asked_to_wait};
 use crate::domain::{Order, State};
 
@@ -75,7 +75,7 @@ impl Desk {
             if let Err(signal) = self.stop.sleep(self.pace.poll_interval.min(left)).await {
                 return give(order, Some(Trouble::Interrupted(signal)));
             }
-            let sight = match self.stop.race(self.look(&order, false)).await {
+            let sight = match self.stop.race(self.look(&order, List::WhereUnclear)).await {
                 Ok(sight) => sight,
                 Err(signal) => return give(order, Some(Trouble::Interrupted(signal))),
             };

@@ -1,0 +1,13 @@
+//! A batch: a sheet of top-ups, each sent at most once, however often the sheet is sent (design, section 4).
+//!
+//! The ledger is the queue. The engine claims rows from it, sends them over a bounded number of connections, and
+//! settles them by sweeping the provider's list; what happens is told in one kind of event, which progress, results
+//! and summary consume.
+
+mod engine;
+mod event;
+mod schedule;
+mod sweeper;
+
+pub use engine::{Options, Outcome, Stopped, run};
+pub use event::Event;

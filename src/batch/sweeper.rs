@@ -1,0 +1,290 @@
+//! One sweep: every open order of the batch that is due is looked for on the provider's list, in stretches of it that
+//! hold many of them; single checks only for what the list does not show (design, section 4).
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::schedule::{Phase, Schedule};
+use crate::api::AuthFault;
+use crate::clock::{earlier, elapsed, later};
+use crate::domain::{Order, State};
+use crate::ledger::{Batch, OpenRow};
+use crate::stop::Signal;
+use crate::topup::{Desk, Result, SweptTo, Trouble};
+
+/// Open orders that are read from the ledger at a time.
+const CHUNK: u32 = 500;
+/// Lost rows that one sweep hands over to be asked for by their refs; the others wait for the next.
+const LOST_MAX: u32 = 256;
+/// A stretch with so few orders is asked about one by one: that costs no more than the list, and trusts no clock.
+const FEW: usize = 2;
+/// Orders that one sweep asks for by their ids, because the list shows none of them.
+const CHECKS_MAX: usize = 20;
+/// Clocks differ, and writing takes its time: how far before and after the orders a stretch of the list reaches.
+const MARGIN: Duration = Duration::from_secs(5);
+/// The same, once a stretch did not show a single order that must be on it.
+const MARGIN_WIDE: Duration = Duration::from_mins(15);
+/// Orders that were sent within so long of each other share a stretch.
+const GAP: Duration = Duration::from_secs(30);
+
+/// What a sweep is told.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Task {
+    /// Whether rows are still being sent.
+    pub phase: Phase,
+    /// Whether orders in review are asked about: once a run.
+    pub with_reviews: bool,
+    /// Whether accepted orders are: not where nobody waits for them.
+    pub with_accepted: bool,
+    /// Whether a sweep of this run failed to show any order that must be there.
+    pub is_wide: bool,
+    /// When the sweep before began.
+    pub before: Option<Instant>,
+}
+
+/// What a sweep has found so far.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// An order stands somewhere else than it stood.
+    Moved(State, Box<Order>),
+    /// A lost row that the list does not show: to be asked for by its ref.
+    Lost(Box<Order>),
+}
+
+/// How a sweep ended.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    /// The key was refused.
+    pub refused: Option<AuthFault>,
+    /// Asked to stop.
+    pub interrupted: Option<Signal>,
+    /// Whether a whole stretch showed none of several orders that must be on it: the clocks differ by more than the
+    /// margin.
+    pub is_blind: bool,
+}
+
+impl Report {
+    fn is_over(&self) -> bool {
+        self.refused.is_some() || self.interrupted.is_some()
+    }
+}
+
+/// Sweeps once; what it finds is told while it goes on.
+pub(super) async fn sweep(
+    desk: &Desk,
+    batch: &Batch,
+    schedule: &Schedule,
+    task: Task,
+    found: mpsc::Sender<Found>,
+) -> Result<Report> {
+    let mut sweep = Sweep {
+        desk,
+        batch,
+        schedule,
+        task,
+        found,
+        now: desk.clock.now(),
+        checked: 0,
+        report: Report::default(),
+    };
+    sweep.open_orders().await?;
+    if !sweep.report.is_over() {
+        sweep.hand_over_the_lost().await?;
+    }
+    Ok(sweep.report)
+}
+
+/// Orders that were sent close to each other.
+#[derive(Debug)]
+struct Stretch {
+    from: Timestamp,
+    to: Timestamp,
+    last: Timestamp,
+    rows: Vec<OpenRow>,
+    count: usize,
+    accepted: usize,
+}
+
+struct Sweep<'a> {
+    desk: &'a Desk,
+    batch: &'a Batch,
+    schedule: &'a Schedule,
+    task: Task,
+    found: mpsc::Sender<Found>,
+    now: Timestamp,
+    checked: usize,
+    report: Report,
+}
+
+impl Sweep<'_> {
+    /// Walks the open orders that are due, stretch by stretch.
+    async fn open_orders(&mut self) -> Result<()> {
+        let (mut after, mut stretch) = (OpenRow::START, None::<Stretch>);
+        loop {
+            let open = self.desk.ledger.open_rows(self.batch, after, CHUNK)?;
+            let Some(last) = open.last() else { break };
+            after = *last;
+            for row in open {
+                if !self.is_due(&row) {
+                    continue;
+                }
+                let is_far = stretch
+                    .as_ref()
+                    .is_some_and(|s| elapsed(s.last, row.sent_at) > GAP);
+                if is_far && let Some(stretch) = stretch.take() {
+                    self.stretch(stretch).await?;
+                    if self.report.is_over() {
+                        return Ok(());
+                    }
+                }
+                let end = self.end(&row);
+                stretch.get_or_insert_with(|| Stretch::from(&row)).add(row, end);
+            }
+            // Others have a turn between two readings.
+            tokio::task::yield_now().await;
+        }
+        match stretch {
+            Some(stretch) => self.stretch(stretch).await,
+            None => Ok(()),
+        }
+    }
+
+    fn is_due(&self, row: &OpenRow) -> bool {
+        match row.state {
+            // A request that was lost a moment ago may still be landing.
+            State::Unknown => elapsed(row.updated_at, self.now) >= self.desk.pace.settle_delay,
+            State::InReview => self.task.with_accepted && self.task.with_reviews,
+            State::Accepted if self.task.with_accepted => {
+                let before = self.task.before.map(|before| {
+                    let ago = Instant::now().saturating_duration_since(before);
+                    elapsed(row.sent_at, earlier(self.now, ago))
+                });
+                let age = elapsed(row.sent_at, self.now);
+                self.schedule.is_due(age, before, self.task.phase)
+            }
+            // The request of one that is `sending` is on the way.
+            State::Accepted
+            | State::Sending
+            | State::Planned
+            | State::Fulfilled
+            | State::Refunded
+            | State::Rejected
+            | State::Conflict
+            | State::Cancelled
+            | State::WrittenOff => false,
+        }
+    }
+
+    /// The latest moment at which the provider may have made an order.
+    fn end(&self, row: &OpenRow) -> Timestamp {
+        match row.state {
+            // Its request may have landed at any time since.
+            State::Unknown => self.now,
+            _ => row.updated_at.min(later(row.sent_at, GAP * 4)),
+        }
+    }
+
+    async fn stretch(&mut self, stretch: Stretch) -> Result<()> {
+        if stretch.count <= FEW && stretch.accepted == stretch.count {
+            return self.check_each(&stretch.rows).await;
+        }
+        let margin = if self.task.is_wide { MARGIN_WIDE } else { MARGIN };
+        let (from, to) = (earlier(stretch.from, margin), later(stretch.to, margin));
+        let mut seen = 0;
+        for number in 1.. {
+            let page = match self.desk.list_page(number, from, to).await {
+                Ok(page) => page,
+                Err(SweptTo::Refused(auth)) => {
+                    self.report.refused = Some(auth);
+                    return Ok(());
+                }
+                Err(SweptTo::Interrupted(signal)) => {
+                    self.report.interrupted = Some(signal);
+                    return Ok(());
+                }
+                Err(SweptTo::End | SweptTo::Unclear(_)) => break,
+            };
+            let is_last = page.is_last;
+            let swept = self.desk.take_over(self.batch, page).await?;
+            seen += swept.seen;
+            for (from, order) in swept.moved {
+                self.tell(Found::Moved(from, Box::new(order))).await;
+            }
+            if is_last {
+                break;
+            }
+        }
+        if seen == 0 && stretch.accepted > 0 {
+            self.report.is_blind |= stretch.accepted > FEW;
+            return self.check_each(&stretch.rows).await;
+        }
+        Ok(())
+    }
+
+    /// Asks about accepted orders one by one, by their ids.
+    async fn check_each(&mut self, rows: &[OpenRow]) -> Result<()> {
+        for row in rows.iter().filter(|row| row.state != State::Unknown) {
+            if self.report.is_over() || self.checked >= CHECKS_MAX {
+                return Ok(());
+            }
+            self.checked += 1;
+            let Some(order) = self.desk.ledger.open_order(row)? else {
+                continue;
+            };
+            let from = order.state;
+            let standing = self.desk.check(order, &|_| {}).await?;
+            match standing.trouble {
+                Some(Trouble::Auth(auth)) => self.report.refused = Some(auth),
+                Some(Trouble::Interrupted(signal)) => self.report.interrupted = Some(signal),
+                _ if standing.order.state != from => {
+                    self.tell(Found::Moved(from, Box::new(standing.order))).await;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Lost rows that the list did not show are asked for by their refs. What an earlier question of this run could
+    /// not settle waits for the next run.
+    async fn hand_over_the_lost(&mut self) -> Result<()> {
+        for order in self.desk.ledger.lost_rows(self.batch, LOST_MAX)? {
+            // One that was lost while the sweep went on is on the next one.
+            if elapsed(order.updated_at, self.now) >= self.desk.pace.settle_delay {
+                self.tell(Found::Lost(Box::new(order))).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn tell(&self, found: Found) {
+        // Nobody listens any more when the run has ended; the ledger knows all the same.
+        let _ = self.found.send(found).await;
+    }
+}
+
+impl Stretch {
+    fn from(row: &OpenRow) -> Self {
+        Self {
+            from: row.sent_at,
+            to: row.sent_at,
+            last: row.sent_at,
+            rows: Vec::new(),
+            count: 0,
+            accepted: 0,
+        }
+    }
+
+    fn add(&mut self, row: OpenRow, end: Timestamp) {
+        self.to = self.to.max(end);
+        self.last = row.sent_at;
+        self.count += 1;
+        self.accepted += usize::from(row.state != State::Unknown);
+        if self.rows.len() < CHECKS_MAX {
+            self.rows.push(row);
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Asking for many orders at once: a stretch of the provider's list. Each row of a page is held against the ledger, so
+//! that a stretch may be of any length (design, section 4).
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::recover::shown_state;
+use super::{ASKED_TO_WAIT_MAX, Desk, Result, asked_to_wait, attempt_of};
+use crate::api::{AuthFault, Exchange, Fault, Outcome, Page, read_data, read_page};
+use crate::domain::{Order, Ref, Seen, State, Verdict};
+use crate::ledger::{Attempt, Batch, Change, LedgerError};
+use crate::stop::Signal;
+
+/// The most pages of one stretch: two million orders.
+const PAGES_MAX: u32 = 20_000;
+/// A page with so many rows may be followed by another.
+const FULL_PAGE: usize = 100;
+
+/// How a sweep of a stretch ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SweptTo {
+    /// All of it has been seen.
+    End,
+    /// The list can't be read: what was not seen may be on it.
+    Unclear(String),
+    /// The key was refused.
+    Refused(AuthFault),
+    /// Asked to stop.
+    Interrupted(Signal),
+}
+
+/// What a page did to the orders of the batch that it shows.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// Orders that stand somewhere else than before, with where they stood.
+    pub moved: Vec<(State, Order)>,
+    /// How many of the batch's open orders the page shows.
+    pub seen: usize,
+}
+
+/// One page of the list, still to be held against the ledger.
+#[derive(Debug)]
+pub struct ListPage {
+    exchange: Exchange,
+    page: Page,
+    /// Whether there is none behind it.
+    pub is_last: bool,
+}
+
+impl Desk {
+    /// Asks for a page of the provider's list between two moments of our clock, from page 1 on. With patience: faults
+    /// on the way do not end a sweep.
+    pub async fn list_page(
+        &self,
+        number: u32,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> std::result::Result<ListPage, SweptTo> {
+        let (from, to) = (self.client.theirs(from), self.client.theirs(to));
+        let (mut tries, mut waited) = (0, Duration::ZERO);
+        loop {
+            let asked = self.stop.race(self.client.list(number, from, to)).await;
+            let exchange = asked.map_err(SweptTo::Interrupted)?;
+            let fault = match page_of(&exchange) {
+                Ok(page) => {
+                    let is_last = number >= PAGES_MAX
+                        || page.rows == 0
+                        || page
+                            .pages
+                            .map_or(page.rows < FULL_PAGE, |pages| u64::from(number) >= pages);
+                    return Ok(ListPage {
+                        exchange,
+                        page,
+                        is_last,
+                    });
+                }
+                Err(fault) => fault,
+            };
+            let pause = match &fault {
+                Fault::Auth(auth) => return Err(SweptTo::Refused(auth.clone())),
+                Fault::Wait(wait) => {
+                    let pause = asked_to_wait(*wait, &self.pace);
+                    waited += pause;
+                    (waited <= ASKED_TO_WAIT_MAX).then_some(pause)
+                }
+                passing if passing.is_passing() => {
+                    tries += 1;
+                    (tries < self.pace.retry_attempts).then(|| self.pace.backoff(tries - 1))
+                }
+                _ => None,
+            };
+            let Some(pause) = pause else {
+                return Err(SweptTo::Unclear(fault.describe()));
+            };
+            self.stop.sleep(pause).await.map_err(SweptTo::Interrupted)?;
+        }
+    }
+
+    /// Brings the open orders of a batch that a page shows up to date, in one commit.
+    pub async fn take_over(&self, batch: &Batch, shown: ListPage) -> Result<Swept> {
+        let ListPage { exchange, page, .. } = shown;
+        let mut swept = Swept::default();
+        let mut changes = Vec::new();
+        let nameless = self.by_ids(batch, &page)?;
+        for (seen, text) in page.orders.into_iter().zip(page.texts) {
+            let Some(order) = self.order_behind(batch, &seen, &nameless)? else {
+                continue;
+            };
+            let attempt = Attempt {
+                answer: Some(text),
+                ..attempt_of(&exchange, seen.status.word())
+            };
+            let news = self.news(&order, &seen, attempt);
+            // An unknown order without news is one that the list proves too little of.
+            swept.seen += usize::from(news.is_some() || order.state != State::Unknown);
+            changes.extend(news.map(|change| (order, change)));
+        }
+        let read: Vec<_> = changes.iter().map(|(order, _)| order.clone()).collect();
+        for (changed, read) in self.ledger.change_all(changes).await?.into_iter().zip(read) {
+            let order = match changed {
+                Ok(order) => order,
+                // Another process was faster: what it wrote is the truth.
+                Err(LedgerError::Stale(_) | LedgerError::Illegal(_)) => self.reread(&read)?,
+                Err(source) => return Err(source.into()),
+            };
+            swept.moved.push((read.state, order));
+        }
+        Ok(swept)
+    }
+
+    /// Orders of rows that show no ref, by the provider's ids.
+    fn by_ids(&self, batch: &Batch, page: &Page) -> Result<Vec<Order>> {
+        let nameless = page.orders.iter().filter(|seen| seen.reference.is_none());
+        let ids: Vec<_> = nameless
+            .filter_map(|seen| Some(seen.id.as_ref()?.as_str()))
+            .collect();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.ledger.open_by_id(batch, &ids)?)
+    }
+
+    /// The open order of the batch that a row of the list is about: its id must be ours where both are known, and its
+    /// ref, raw or prefixed.
+    fn order_behind(&self, batch: &Batch, seen: &Seen, nameless: &[Order]) -> Result<Option<Order>> {
+        let Some(theirs) = seen.reference.as_deref() else {
+            let by_id = nameless.iter().find(|order| order.topup_id == seen.id);
+            return Ok(by_id.cloned());
+        };
+        let prefix = format!("API-{}-", self.account.username);
+        for spelling in [theirs.strip_prefix(&prefix), Some(theirs)].into_iter().flatten() {
+            let Ok(reference) = spelling.parse::<Ref>() else {
+                continue;
+            };
+            let Some(order) = self.ledger.find(&self.account, &reference)? else {
+                continue;
+            };
+            let is_of_batch = order.batch.as_deref() == Some(batch.label.as_str());
+            let is_another = order.topup_id.is_some() && seen.id.is_some() && order.topup_id != seen.id;
+            let is_asked_about = matches!(order.state, State::Accepted | State::InReview | State::Unknown);
+            return Ok(Some(order).filter(|_| is_of_batch && is_asked_about && !is_another));
+        }
+        Ok(None)
+    }
+
+    /// What a row of the list changes about its order; none where it says nothing new, or nothing sure.
+    fn news(&self, order: &Order, seen: &Seen, attempt: Attempt) -> Option<Change> {
+        match order.intent.compare(seen) {
+            Verdict::Same => {}
+            // An order that the provider's own id leads to is proved by that id.
+            Verdict::Unproven if order.topup_id.is_some() && order.topup_id == seen.id => {}
+            Verdict::Unproven => return None,
+            Verdict::Different(differences) => {
+                // Another order's details under our id prove nothing about one that was accepted.
+                let is_ours = order.state != State::Unknown;
+                return (!is_ours).then(|| self.conflict(&differences, seen, attempt));
+            }
+        }
+        // That it goes from queue to work is no news worth a write.
+        let is_news = shown_state(order, seen) != order.state || order.topup_id.is_none();
+        is_news.then(|| self.adoption(order, seen, attempt))
+    }
+}
+
+fn page_of(exchange: &Exchange) -> std::result::Result<Page, Fault> {
+    let data = read_data(exchange)?;
+    let meta = match &exchange.outcome {
+        Outcome::Answered(answer) => answer
+            .envelope
+            .as_ref()
+            .and_then(|envelope| envelope.meta.as_ref()),
+        Outcome::NotSent(_) | Outcome::Lost(_) => None,
+    };
+    read_page(data, meta).ok_or_else(|| Fault::Unclear("the list can't be read".to_owned()))
+}

@@ -1,0 +1,3 @@
+//! A sheet of top-ups, from the file to settled orders.
+
+pub mod sheet;

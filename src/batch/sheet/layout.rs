@@ -33,7 +33,7 @@ pub(super) struct Layout {
 }
 
 /// The separators that are tried; in a sheet of one column the first is as good as any.
-const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
+const SEPARATORS: [u8; 3] = [b';', b'\t', b','];
 /// How many cells of a row a refusal shows.
 const CELLS_SHOWN_MAX: usize = 8;
 
@@ -129,22 +129,23 @@ struct Score {
 
 fn judge(sample: &Sample, separator: u8, has_sep_line: bool) -> (Score, Result<Layout, SheetError>) {
     let first = &sample.rows[0];
-    let is_data = first.iter().any(|cell| Phone::read(cell).is_ok());
-    let layout = if is_data {
+    let layout = if first.iter().any(|cell| is_phone(cell)) {
         without_header(sample, separator)
     } else {
         with_header(sample, separator)
     };
-    let score = match &layout {
-        Ok(layout) => Score {
-            sense: 4,
-            columns: layout.columns.count(),
-            phones: phones(sample, layout.columns.phone),
-            cells: 0,
-        },
-        Err(SheetError::Twice { .. }) => sense(3, first.len()),
-        Err(SheetError::Shape { .. }) => sense(2, first.len()),
-        Err(_) => sense(1, first.len()),
+    let sense = match &layout {
+        Ok(_) => 4,
+        Err(SheetError::Twice { .. }) => 3,
+        Err(SheetError::Shape { .. }) => 2,
+        Err(_) => 1,
+    };
+    let column = layout.as_ref().ok().map(|layout| layout.columns.phone);
+    let score = Score {
+        sense,
+        columns: layout.as_ref().map_or(0, |layout| layout.columns.count()),
+        phones: sample.rows.iter().filter(|row| has_phone(row, column)).count(),
+        cells: first.len(),
     };
     let layout = layout.map(|layout| Layout {
         has_sep_line,
@@ -153,17 +154,16 @@ fn judge(sample: &Sample, separator: u8, has_sep_line: bool) -> (Score, Result<L
     (score, layout)
 }
 
-fn sense(sense: u8, cells: usize) -> Score {
-    Score {
-        sense,
-        cells,
-        ..Score::default()
-    }
+fn is_phone(cell: &str) -> bool {
+    Phone::read(cell).is_ok()
 }
 
-fn phones(sample: &Sample, column: usize) -> usize {
-    let cells = sample.rows.iter().filter_map(|row| row.get(column));
-    cells.filter(|cell| Phone::read(cell).is_ok()).count()
+/// Whether a row has a phone in its column, or anywhere while that is not known.
+fn has_phone(row: &[String], column: Option<usize>) -> bool {
+    match column {
+        Some(column) => row.get(column).is_some_and(|cell| is_phone(cell)),
+        None => row.iter().any(|cell| is_phone(cell)),
+    }
 }
 
 fn with_header(sample: &Sample, separator: u8) -> Result<Layout, SheetError> {
@@ -202,7 +202,7 @@ fn without_header(sample: &Sample, separator: u8) -> Result<Layout, SheetError> 
         [_, plan, _] if !is_digits(plan) => &[Role::Phone, Role::Plan, Role::Amount],
         _ => &[],
     };
-    if roles.is_empty() || Phone::read(&first[0]).is_err() {
+    if roles.is_empty() || !is_phone(&first[0]) {
         return Err(SheetError::Shape {
             line: sample.line,
             cells: show_cells(first),

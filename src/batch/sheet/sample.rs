@@ -39,12 +39,18 @@ impl Source<'_> {
         Ok(Records::new(text, separator))
     }
 
-    /// The first rows, without the `sep=` line where there is one.
+    /// The first rows, without the `sep=` line where there is one. A fault behind the first row is left to those who
+    /// read the rows: the separator may only be the wrong one.
     pub(super) fn sample(&self, separator: u8, has_sep_line: bool) -> Result<Sample, SheetError> {
         let mut records = self.records(Some(separator))?;
         let (mut sample, mut record, mut bytes) = (Sample::default(), Record::default(), 0);
         let mut skip = has_sep_line;
-        while sample.rows.len() < ROWS_MAX && bytes < BYTES_MAX && records.read(&mut record)? {
+        while sample.rows.len() < ROWS_MAX && bytes < BYTES_MAX {
+            match records.read(&mut record) {
+                Ok(true) => {}
+                Err(error) if sample.rows.is_empty() => return Err(error),
+                Ok(false) | Err(_) => break,
+            }
             if record.is_blank() || std::mem::take(&mut skip) {
                 continue;
             }

@@ -7,6 +7,7 @@
 mod engine;
 mod event;
 mod schedule;
+pub mod sheet;
 mod sweeper;
 
 pub use engine::{Options, Outcome, Stopped, run};

@@ -1,5 +1,8 @@
 //! What spreadsheets and keyboards do to a value before it means anything: foreign digits, invisible
-//! characters, Excel's text tricks. Shared by phone numbers and amounts.
+//! characters, Excel's text tricks. Shared by phone numbers, amounts and the other cells of a sheet.
+
+/// How much of a foreign text a message shows.
+const SHOWN_MAX: usize = 60;
 
 /// Something that was cleaned away and is worth telling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -8,8 +11,50 @@ pub enum CellNote {
     ForeignDigits,
     /// Direction marks, zero-width or no-break characters were left out.
     Invisible,
-    /// `="…"` or a leading apostrophe: Excel's ways to say that a cell is text.
+    /// `="…"`, quotes or a leading apostrophe: ways to say that a cell is text.
     TextTrick,
+}
+
+impl CellNote {
+    /// What was done, in words.
+    pub fn why(self) -> &'static str {
+        match self {
+            Self::ForeignDigits => "foreign digits were read as 0 to 9",
+            Self::Invisible => "invisible characters were left out",
+            Self::TextTrick => "the quotes or the apostrophe around the text were left out",
+        }
+    }
+}
+
+/// A foreign text as a message shows it: trimmed, unseen characters escaped, at most 60 characters of it.
+pub fn shown(raw: &str) -> String {
+    let mut shown = String::new();
+    for (count, character) in raw.trim().chars().enumerate() {
+        if count == SHOWN_MAX {
+            shown.push('…');
+            break;
+        }
+        if character.is_control() || matches!(plain(character), Plain::Nothing) || is_line_break(character) {
+            shown.extend(character.escape_unicode());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+fn is_line_break(character: char) -> bool {
+    matches!(character, '\u{2028}' | '\u{2029}')
+}
+
+/// The text of a cell that is no number, such as a code: tricks undone and told, its digits left alone.
+pub fn as_text(raw: &str) -> (&str, Option<CellNote>) {
+    let trimmed = raw.trim();
+    let inner = without_text_trick(trimmed).trim();
+    (
+        inner,
+        (inner.len() != trimmed.len()).then_some(CellNote::TextTrick),
+    )
 }
 
 /// A value with the tricks undone: digits are ASCII, every space is U+0020, dashes are `-`.
@@ -83,9 +128,11 @@ fn digit(character: char, zero: char) -> Plain {
 }
 
 fn without_text_trick(text: &str) -> &str {
-    text.strip_prefix("=\"")
-        .and_then(|rest| rest.strip_suffix('"'))
-        .or_else(|| text.strip_prefix('\''))
+    let around = |open: &str, close: char| text.strip_prefix(open)?.strip_suffix(close);
+    around("=\"", '"')
+        .or_else(|| around("\"", '"'))
+        .or_else(|| around("'", '\''))
+        .or_else(|| text.strip_prefix(['\'', '\u{2018}', '\u{2019}']))
         .unwrap_or(text)
 }
 
@@ -99,6 +146,11 @@ mod tests {
             ("0555", "0555", vec![]),
             ("=\"0555\"", "0555", vec![CellNote::TextTrick]),
             ("'0555", "0555", vec![CellNote::TextTrick]),
+            ("\u{2019}0555", "0555", vec![CellNote::TextTrick]),
+            ("'0555'", "0555", vec![CellNote::TextTrick]),
+            ("\"0555\"", "0555", vec![CellNote::TextTrick]),
+            ("\"", "\"", vec![]),
+            ("=\"0555", "=\"0555", vec![]),
             ("٠٥٥٥", "0555", vec![CellNote::ForeignDigits]),
             ("۰۵۵۵", "0555", vec![CellNote::ForeignDigits]),
             ("\u{200f}0555\u{200b}", "0555", vec![CellNote::Invisible]),
@@ -115,5 +167,19 @@ mod tests {
                 "{raw:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_a_message_shows_is_short_and_seen() {
+        assert_eq!(shown(" a\u{202e}b\nc\u{0}d "), "a\\u{202e}b\\u{a}c\\u{0}d");
+        assert_eq!(shown("رقم é"), "رقم é");
+        assert_eq!(shown(&"x".repeat(61)), format!("{}…", "x".repeat(60)));
+        assert_eq!(shown(&"x".repeat(60)), "x".repeat(60));
+    }
+
+    #[test]
+    fn a_text_keeps_its_digits() {
+        assert_eq!(as_text(" PLAN_٥ "), ("PLAN_٥", None));
+        assert_eq!(as_text("=\"007\""), ("007", Some(CellNote::TextTrick)));
     }
 }

@@ -15,7 +15,7 @@ mod when;
 
 pub use account::{Account, Environment, EnvironmentError, KeyFingerprint};
 pub use amount::{Amount, AmountError, AmountNote, AmountReading};
-pub use cell::CellNote;
+pub use cell::{CellNote, as_text, shown};
 pub use label::{Label, LabelError, RowRefs};
 pub use money::{Money, MoneyError, Multiplier};
 pub use order::{Difference, Intent, Offer, Order, ProviderStatus, Seen, SettledBy, TopupId, Verdict};

@@ -18,6 +18,10 @@ pub enum PhoneNote {
     TrunkZero,
     /// The leading zero was missing and was put back: a repair.
     MissingZero,
+    /// `tel:` or another word for telephone stood in front.
+    Label,
+    /// A comma, semicolon or dot stood behind.
+    Punctuation,
     /// Foreign digits, invisible characters, text tricks.
     Cell(CellNote),
 }
@@ -26,6 +30,18 @@ impl PhoneNote {
     /// Whether digits were added, not just rewritten: repairs are listed one by one.
     pub fn is_repair(self) -> bool {
         matches!(self, Self::MissingZero)
+    }
+
+    /// What was done, in words.
+    pub fn why(self) -> &'static str {
+        match self {
+            Self::International => "the country code was replaced by the leading zero",
+            Self::TrunkZero => "the zero behind the country code was kept once",
+            Self::MissingZero => "the leading zero, which spreadsheets drop, was put back",
+            Self::Label => "the word in front was left out",
+            Self::Punctuation => "the mark behind the number was left out",
+            Self::Cell(note) => note.why(),
+        }
     }
 }
 
@@ -52,6 +68,9 @@ pub enum PhoneError {
     /// A decimal number, not a phone number.
     #[error("`{0}` looks like a decimal number; format the column as text and enter the number again")]
     Decimal(String),
+    /// Two numbers in one place.
+    #[error("`{0}` holds more than one number; write one number to a row")]
+    Several(String),
     /// A character that no phone number has.
     #[error("`{value}` has a `{found}` in it; a phone number has digits, spaces, dots and dashes")]
     Character {
@@ -87,16 +106,68 @@ impl Phone {
 
     /// Reads a number as people and spreadsheets write it, and says what it had to do.
     pub fn read(raw: &str) -> Result<PhoneReading, PhoneError> {
+        if is_plain(raw) {
+            return Ok(PhoneReading {
+                phone: Self(raw.to_owned()),
+                notes: Vec::new(),
+            });
+        }
         let cleaned = cell::clean(raw);
         let mut notes: Vec<_> = cleaned.notes.into_iter().map(PhoneNote::Cell).collect();
-        let text = cleaned.text;
-        refuse_shapes(&text, raw)?;
-        let plus = text.starts_with('+');
-        let digits = digits_of(&text, raw)?;
+        let text = without_company(&cleaned.text, &mut notes);
+        refuse_shapes(text, raw)?;
+        let plus = text.trim_start_matches(['(', ' ']).starts_with('+');
+        let digits = digits_of(text, raw)?;
         let national = national_form(&digits, plus, raw, &mut notes)?;
         let phone = mobile(national, raw)?;
         Ok(PhoneReading { phone, notes })
     }
+}
+
+/// The common case, for sheets of a million: nothing to clean, nothing to tell.
+fn is_plain(raw: &str) -> bool {
+    let bytes = raw.as_bytes();
+    bytes.len() == 10
+        && bytes[0] == b'0'
+        && matches!(bytes[1], b'5'..=b'7')
+        && bytes.iter().all(u8::is_ascii_digit)
+}
+
+/// Words for a telephone that stand in front of a number; the longer first where one begins another.
+const LABELS: &[&str] = &[
+    "téléphone",
+    "telephone",
+    "portable",
+    "mobile",
+    "phone",
+    "tél",
+    "tel",
+    "mob",
+    "gsm",
+    "الهاتف",
+    "هاتف",
+];
+
+/// The number without a word in front (`tel:`) and marks behind (`0555123456,`), told where there were any.
+fn without_company<'a>(text: &'a str, notes: &mut Vec<PhoneNote>) -> &'a str {
+    let mut number = text;
+    if let Some(rest) = LABELS.iter().find_map(|label| without_label(text, label)) {
+        notes.push(PhoneNote::Label);
+        number = rest;
+    }
+    let bare = number.trim_end_matches([',', ';', '.', ':', ' ']);
+    if bare.len() < number.len() && bare.ends_with(|c: char| c.is_ascii_digit()) {
+        notes.push(PhoneNote::Punctuation);
+        number = bare;
+    }
+    number
+}
+
+fn without_label<'a>(text: &'a str, label: &str) -> Option<&'a str> {
+    let head = text.get(..label.len())?;
+    let rest = text[label.len()..].trim_start_matches(['.', ':', ' ']);
+    (head.to_lowercase() == label && rest.starts_with(|c: char| c.is_ascii_digit() || "+(".contains(c)))
+        .then_some(rest)
 }
 
 /// Refuses what must not be read as a number even though digits could be picked from it.
@@ -110,13 +181,23 @@ fn refuse_shapes(text: &str, raw: &str) -> Result<(), PhoneError> {
         number(mantissa) && number(exponent)
     });
     if scientific {
-        return Err(PhoneError::DigitsLost(raw.trim().to_owned()));
+        return Err(PhoneError::DigitsLost(cell::shown(raw)));
+    }
+    if text.chars().filter(char::is_ascii_digit).count() >= 18 {
+        return Err(PhoneError::Several(cell::shown(raw)));
+    }
+    if text.starts_with('-') && text.contains(|c: char| c.is_ascii_digit()) {
+        return Err(PhoneError::Character {
+            value: cell::shown(raw),
+            found: '-',
+        });
     }
     // `05.55.12.34.56` is a spelling; `555123456.0` and `55512345,6` are what is left of a number cell.
-    if let Some((_, fraction)) = text.rsplit_once(['.', ',']) {
+    if let Some((whole, fraction)) = text.rsplit_once(['.', ',']) {
         let lone = text.matches(['.', ',']).count() == 1;
-        if fraction.len() == 1 || (lone && !fraction.is_empty() && fraction.chars().all(|c| c == '0')) {
-            return Err(PhoneError::Decimal(raw.trim().to_owned()));
+        let is_zero = !fraction.is_empty() && fraction.chars().all(|c| c == '0');
+        if fraction.len() == 1 || (lone && (is_zero || whole.len() <= 1)) {
+            return Err(PhoneError::Decimal(cell::shown(raw)));
         }
     }
     Ok(())
@@ -124,14 +205,17 @@ fn refuse_shapes(text: &str, raw: &str) -> Result<(), PhoneError> {
 
 fn digits_of(text: &str, raw: &str) -> Result<String, PhoneError> {
     let mut digits = String::with_capacity(14);
-    for (index, character) in text.chars().enumerate() {
+    let mut is_start = true;
+    for character in text.chars() {
+        let was_start = is_start;
+        is_start &= matches!(character, '(' | ' ');
         match character {
             '0'..='9' => digits.push(character),
             ' ' | '-' | '.' | '(' | ')' => {}
-            '+' if index == 0 => {}
+            '+' if was_start => {}
             found => {
                 return Err(PhoneError::Character {
-                    value: raw.trim().to_owned(),
+                    value: cell::shown(raw),
                     found,
                 });
             }
@@ -151,12 +235,12 @@ fn national_form(
         Some(
             digits
                 .strip_prefix("213")
-                .ok_or_else(|| PhoneError::Foreign(raw.trim().to_owned()))?,
+                .ok_or_else(|| PhoneError::Foreign(cell::shown(raw)))?,
         )
     } else if let Some(rest) = digits.strip_prefix("00") {
         Some(
             rest.strip_prefix("213")
-                .ok_or_else(|| PhoneError::Foreign(raw.trim().to_owned()))?,
+                .ok_or_else(|| PhoneError::Foreign(cell::shown(raw)))?,
         )
     } else {
         digits
@@ -179,7 +263,7 @@ fn national_form(
 }
 
 fn mobile(national: String, raw: &str) -> Result<Phone, PhoneError> {
-    let value = || raw.trim().to_owned();
+    let value = || cell::shown(raw);
     if national.is_empty() {
         return Err(PhoneError::Empty);
     }
@@ -217,137 +301,4 @@ impl fmt::Display for Phone {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn notes(raw: &str) -> Vec<PhoneNote> {
-        let reading = Phone::read(raw).unwrap_or_else(|error| panic!("{raw:?}: {error}"));
-        assert_eq!(reading.phone.as_str(), "0555123456", "{raw:?}");
-        reading.notes
-    }
-
-    #[test]
-    fn one_number_in_every_plain_spelling() {
-        for raw in [
-            "0555123456",
-            "05 55 12 34 56",
-            "0555-12-34-56",
-            "05.55.12.34.56",
-            "(0555) 123456",
-            " 0555 123456 ",
-        ] {
-            assert_eq!(notes(raw), [], "{raw:?}");
-        }
-    }
-
-    #[test]
-    fn international_spellings_are_noted() {
-        for raw in [
-            "+213555123456",
-            "00213555123456",
-            "213555123456",
-            "+213 555 12 34 56",
-        ] {
-            assert_eq!(notes(raw), [PhoneNote::International], "{raw:?}");
-        }
-        for raw in [
-            "+213 (0)555 12 34 56",
-            "+213 0555 12 34 56",
-            "002130555123456",
-            "2130555123456",
-        ] {
-            assert_eq!(
-                notes(raw),
-                [PhoneNote::International, PhoneNote::TrunkZero],
-                "{raw:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_zero_that_a_spreadsheet_ate_is_a_repair() {
-        for raw in ["555123456", "555 12 34 56"] {
-            let notes = notes(raw);
-            assert_eq!(notes, [PhoneNote::MissingZero], "{raw:?}");
-            assert!(notes.iter().all(|note| note.is_repair()));
-        }
-    }
-
-    #[test]
-    fn text_tricks_and_foreign_digits_are_read() {
-        assert_eq!(notes("=\"0555123456\""), [PhoneNote::Cell(CellNote::TextTrick)]);
-        assert_eq!(notes("'0555123456"), [PhoneNote::Cell(CellNote::TextTrick)]);
-        assert_eq!(notes("٠٥٥٥١٢٣٤٥٦"), [PhoneNote::Cell(CellNote::ForeignDigits)]);
-        assert_eq!(
-            notes("\u{202a}0555\u{a0}123456\u{202c}"),
-            [PhoneNote::Cell(CellNote::Invisible)]
-        );
-    }
-
-    #[test]
-    fn what_is_not_certain_is_refused_with_the_reason() {
-        for raw in ["2,13556E+11", "5.55123E+8", "5E8"] {
-            assert!(
-                matches!(Phone::read(raw), Err(PhoneError::DigitsLost(_))),
-                "{raw:?}"
-            );
-        }
-        for raw in ["555123456.0", "055512345.6", "055512345,6", "0555123456.00"] {
-            assert!(matches!(Phone::read(raw), Err(PhoneError::Decimal(_))), "{raw:?}");
-        }
-        for raw in ["055512345", "05551234567", "123", "21355512345"] {
-            assert!(
-                matches!(Phone::read(raw), Err(PhoneError::Length { .. })),
-                "{raw:?}"
-            );
-        }
-        for raw in ["+33612345678", "0033612345678", "+0555123456"] {
-            assert!(matches!(Phone::read(raw), Err(PhoneError::Foreign(_))), "{raw:?}");
-        }
-        for raw in ["0215551234", "0455123456", "021555123"] {
-            assert!(
-                matches!(Phone::read(raw), Err(PhoneError::FixedLine(_))),
-                "{raw:?}"
-            );
-        }
-        for raw in ["0855123456", "5551234567", "1234567890"] {
-            assert!(
-                matches!(Phone::read(raw), Err(PhoneError::NotMobile(_))),
-                "{raw:?}"
-            );
-        }
-        for raw in [
-            "0555/123456",
-            "055512345O",
-            "0555+123456",
-            "=HYPERLINK(1)",
-            "0555123456\u{0}",
-        ] {
-            assert!(
-                matches!(Phone::read(raw), Err(PhoneError::Character { .. })),
-                "{raw:?}"
-            );
-        }
-        for raw in ["", "  ", "\u{200b}", "=\"\"", "-", "( )"] {
-            assert_eq!(Phone::read(raw), Err(PhoneError::Empty), "{raw:?}");
-        }
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn no_text_panics_and_what_is_read_is_what_the_api_takes(raw in ".{0,24}") {
-            if let Ok(reading) = Phone::read(&raw) {
-                let digits = reading.phone.as_str();
-                assert!(digits.len() == 10 && digits.starts_with('0'));
-                assert!(matches!(digits.as_bytes()[1], b'5'..=b'7'));
-            }
-        }
-
-        #[test]
-        fn separators_never_change_the_number(digits in "0[567][0-9]{8}", at in 2_usize..9, separator in "[ -]") {
-            let (head, tail) = digits.split_at(at);
-            let phone: Phone = format!("{head}{separator}{tail}").parse().unwrap_or_else(|error| panic!("{error}"));
-            assert_eq!(phone.as_str(), digits);
-        }
-    }
-}
+mod tests;

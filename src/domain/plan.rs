@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Amount, Money, Multiplier, Phone};
+use super::{Amount, Money, Multiplier, Phone, shown};
 
 /// The code of a plan, as the provider spells it; upper and lower case differ (`GETMENU_Mobilis`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,7 +34,7 @@ impl FromStr for PlanCode {
         {
             Ok(Self(trimmed.to_owned()))
         } else {
-            Err(PlanCodeError(text.escape_debug().to_string()))
+            Err(PlanCodeError(shown(text)))
         }
     }
 }

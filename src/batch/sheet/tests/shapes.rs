@@ -1,0 +1,184 @@
+//! What the first rows say: separator, header, columns; and the sheets that say too little.
+
+use super::{opened, refused, seen};
+use crate::batch::sheet::{Columns, SheetError};
+
+#[test]
+fn headers_of_the_table() {
+    for text in [
+        "Numéro;Montant\n0555123456;500\n",
+        "telephone;montant\n0555123456;500\n",
+        "MSISDN,amount\n0555123456,500\n",
+        "رقم الهاتف;المبلغ\n0555123456;500\n",
+        "المبلغ\tالجوال\n500\t0555123456\n",
+        "0555123456;500\n",
+        "0555123456,500\n",
+        "0555123456\t500\n",
+        "Montant (DA) ; N° Tél.\n500,00;0555123456\n",
+        "amount,Ville,phone number\n\"500,00\",\"Oran; Sud\",0555123456\n",
+        "sep=;\nphone;amount\n0555123456;500\n",
+        "SEP=,\r\n0555123456,500\r\n",
+        "sep=\t\nphone\tamount\n0555123456\t500\n",
+        "sep=;;;\nphone;amount;;\n0555123456;500;;\n",
+        "\"phone\";\"amount\"\n\"0555123456\";\"500\"\n",
+        "phone;amount\n0555123456;\"500\"\n",
+    ] {
+        assert_eq!(seen(text).brief(), ["0555123456 - 500 - -"], "{text:?}");
+    }
+}
+
+#[test]
+fn decimals_with_commas_do_not_make_the_comma_a_separator() {
+    for text in [
+        "500,00;0555123456\n",
+        "0555123456;500,00\n",
+        "0555123456;500,00\n0666123456;1 000,00\n0770123456;2 000,00\n",
+        "phone;amount\n0555123456;500,00\n",
+        "phone\tamount\n0555123456\t500,00\n",
+        "\"0555123456\";\"500,00\"\n",
+    ] {
+        let first = super::try_seen(text).map(|seen| seen.brief()[0].clone());
+        if text.starts_with("500") {
+            // Not by position: the phone comes first in a sheet without header.
+            assert!(
+                matches!(first, Err(SheetError::Shape { .. })),
+                "{text:?} {first:?}"
+            );
+        } else {
+            assert_eq!(first.as_deref(), Ok("0555123456 - 500 - -"), "{text:?}");
+        }
+    }
+}
+
+#[test]
+fn without_a_header_the_position_decides() {
+    for (text, header, brief) in [
+        ("0555123456\n", vec!["phone"], "0555123456 - - - -"),
+        ("0555123456;;;\n", vec!["phone"], "0555123456 - - - -"),
+        (
+            "0555123456;500\n",
+            vec!["phone", "amount"],
+            "0555123456 - 500 - -",
+        ),
+        (
+            "555123456;;500\n",
+            vec!["phone", "plan", "amount"],
+            "0555123456 - 500 - -",
+        ),
+        (
+            "+213 555 12 34 56;PREPAID_OOREDOO;500\n",
+            vec!["phone", "plan", "amount"],
+            "0555123456 PREPAID_OOREDOO 500 - -",
+        ),
+    ] {
+        let opened = opened(text).unwrap_or_else(|error| panic!("{text:?}: {error}"));
+        assert!(!opened.sheet.has_header());
+        assert_eq!(opened.sheet.header(), header);
+        assert_eq!(
+            opened.sheet.remarks(),
+            [format!("no header; columns taken as: {}", header.join(", "))]
+        );
+        assert_eq!(seen(text).brief(), [brief]);
+    }
+    for text in [
+        "0555123456;auto;500;x\n",
+        "500;0555123456\n",
+        "0555123456;a;b;\"\";c\n",
+    ] {
+        assert!(
+            matches!(refused(text), SheetError::Shape { line: 1, .. }),
+            "{text:?}"
+        );
+    }
+}
+
+#[test]
+fn a_refusal_without_header_counts_the_columns() {
+    let seen = seen("0555123456;500\n0666123456;abc\n");
+    assert_eq!(seen.refusal().column, "column 2");
+}
+
+#[test]
+fn columns_in_any_order_with_others_between() {
+    let opened = opened("Date;Note;Montant;;Wilaya;Tel;Offre;Ref\n1/2;x;500;;Oran;0555123456;auto;r1\n")
+        .unwrap_or_else(|error| panic!("{error}"));
+    let expected = Columns {
+        phone: 5,
+        amount: Some(2),
+        plan: Some(6),
+        reference: Some(7),
+        note: Some(1),
+    };
+    assert_eq!(opened.sheet.columns(), &expected);
+    assert_eq!(opened.sheet.remarks(), ["columns not used: `Date`, `Wilaya`"]);
+    let seen = super::read(&opened.sheet).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(seen.brief(), ["0555123456 auto 500 r1 x"]);
+}
+
+#[test]
+fn a_row_number_column_is_told_and_not_taken_for_the_phone() {
+    let opened = opened("N°;Nom;Téléphone;Montant\n1;Ali;0555123456;500\n2;Mus;0666123456;100\n")
+        .unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(opened.sheet.columns().phone, 2);
+    assert_eq!(opened.sheet.remarks(), ["columns not used: `N°`"]);
+}
+
+#[test]
+fn the_same_column_twice_names_both() {
+    let error = refused("Téléphone;Montant;Mobile\n0555123456;500;0666123456\n");
+    assert_eq!(
+        error.to_string(),
+        "the columns `Téléphone` and `Mobile` both mean the phone"
+    );
+}
+
+#[test]
+fn a_first_row_that_means_nothing_is_shown_with_the_names_that_do() {
+    for text in [
+        "Liste de novembre;;\nphone;amount\n0555123456;500\n",
+        "Ville;Montant\nOran;500\n",
+        "5,55E+08;500\n0555123456;500\n",
+        "055512345;500\n0555123456;500\n",
+        "phone|amount\n0555123456|500\n",
+    ] {
+        let error = refused(text);
+        let SheetError::Header { line: 1, cells } = &error else {
+            panic!("{text:?}: {error}")
+        };
+        assert!(cells.starts_with(&format!("`{}", &text[..5])), "{cells}");
+        assert!(error.hint().contains("`montant`") && error.hint().contains("`رقم الهاتف`"));
+    }
+    let wide = format!("{}\n", ["x".repeat(100).as_str(); 200].join(";"));
+    assert!(refused(wide).to_string().len() < 800);
+}
+
+#[test]
+fn a_separator_that_is_not_known_is_refused() {
+    for text in [
+        "sep=|\nphone|amount\n0555123456|500\n",
+        "sep=\nphone\n0555123456\n",
+        "sep=;x\nphone\n",
+    ] {
+        assert!(matches!(refused(text), SheetError::Separator(_)), "{text:?}");
+    }
+}
+
+#[test]
+fn a_sheet_without_rows_is_refused() {
+    for text in [
+        "",
+        "\n\n",
+        "\u{feff}",
+        " ;;\n",
+        "phone;amount",
+        "phone;amount\n",
+        "phone;amount\n;;\n\n",
+        "sep=;\n",
+        "sep=;\nphone;amount\n",
+        "\"\"\n",
+        "\r\r\r",
+        "\u{feff}sep=;\n\n",
+    ] {
+        assert!(matches!(refused(text), SheetError::NoRows { .. }), "{text:?}");
+    }
+}

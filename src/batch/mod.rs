@@ -6,9 +6,13 @@
 
 mod engine;
 mod event;
+mod plan;
+mod preview;
 mod schedule;
 pub mod sheet;
 mod sweeper;
 
 pub use engine::{Options, Outcome, Stopped, run};
 pub use event::Event;
+pub use plan::{KEPT_MAX, Reading, Terms};
+pub use preview::{Bounds, PlanTotals, Preview, Totals};

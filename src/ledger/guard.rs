@@ -131,6 +131,13 @@ pub(super) fn given_up_in_doubt(
     Ok(found.into_iter().next())
 }
 
+impl super::Ledger {
+    /// The face value that has or may have been paid since then, in dinars.
+    pub fn paid_face_since(&self, account: &Account, since: Timestamp) -> Result<u64> {
+        sum_since(&self.reader(), account, None, None, since)
+    }
+}
+
 /// The face value that has or may have been paid today, this order left out.
 pub(super) fn paid_today(
     connection: &Connection,
@@ -149,17 +156,26 @@ fn paid_since(
     phone: Option<&str>,
     since: Timestamp,
 ) -> Result<u64> {
+    sum_since(connection, account, Some(intent.reference.as_str()), phone, since)
+}
+
+fn sum_since(
+    connection: &Connection,
+    account: &Account,
+    but: Option<&str>,
+    phone: Option<&str>,
+    since: Timestamp,
+) -> Result<u64> {
     let query = format!(
         "SELECT coalesce(sum(amount), 0) FROM orders WHERE account = :account AND environment = :environment \
-         AND sent_at >= :since AND (:phone IS NULL OR phone = :phone) AND ref <> :ref AND state IN ({})",
+         AND sent_at >= :since AND (:phone IS NULL OR phone = :phone) AND ref IS NOT :but AND state IN ({})",
         state_words(State::may_have_paid)
     );
     let environment = account.environment.word();
-    let sum: i64 = connection.query_row(
-        &query,
+    let sum: i64 = connection.prepare_cached(&query)?.query_row(
         named_params! {
             ":account": account.username, ":environment": environment, ":since": millis(since),
-            ":phone": phone, ":ref": intent.reference.as_str(),
+            ":phone": phone, ":but": but,
         },
         |row| row.get(0),
     )?;

@@ -31,7 +31,7 @@ pub use error::LedgerError;
 pub use guard::{CapPassed, Caps, Guard};
 pub use lock::BatchLock;
 pub use owner::Owner;
-pub use planner::{Fate, NewSheet, Planner, Repeat, StagedRow};
+pub use planner::{Fate, NewSheet, Planner, Repeat, Resolved, StagedRow};
 pub use queries::{Filter, Move, OpenCount};
 pub use rows::Attempt;
 pub use writes::{Again, Begun, Change, NewSend, Written};

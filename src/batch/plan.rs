@@ -1,0 +1,225 @@
+//! From a sheet to staged rows: each row gets its plan, its price and its place in the planner; what can't be sent is
+//! refused with line, column, value and reason. All rows are read before any is sent (design, section 4).
+
+use sha2::{Digest, Sha256};
+
+use super::sheet::{Entry, PlanCell, Refusal, Remark, RemarkKind, Row, Sheet};
+use crate::domain::{Amount, Catalogue, Operator, Phone, Plan};
+use crate::error::{Error, Result};
+use crate::ledger::{Planner, StagedRow};
+
+/// How many refusals and remarks are kept to be shown; all are counted.
+pub const KEPT_MAX: usize = 20;
+
+/// What fills cells that are missing, and what no row may pass.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// `--plan`.
+    pub plan: Option<PlanCell>,
+    /// `--amount`.
+    pub amount: Option<Amount>,
+    /// `max_per_send`.
+    pub max_per_send: Option<Amount>,
+    /// What can be sold.
+    pub catalogue: Catalogue,
+}
+
+/// What reading a sheet has brought.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// Rows that are staged.
+    pub rows: u64,
+    /// Their face value, in dinars.
+    pub face: u64,
+    /// Rows that can't be sent.
+    pub bad: u64,
+    /// Those of them that only the catalogue stands against.
+    pub unsold: u64,
+    /// Those of them that only `max_per_send` stands against.
+    pub over_cap: u64,
+    /// The first of what is wrong with them.
+    pub refusals: Vec<Refusal>,
+    /// Blank rows.
+    pub blank: u64,
+    /// Cells in which digits were put back.
+    pub repaired: u64,
+    /// The first of them, with their lines.
+    pub repairs: Vec<(u64, Remark)>,
+    /// Cells that were read in another spelling.
+    pub noted: u64,
+    /// The first of them, with their lines.
+    pub notes: Vec<(u64, Remark)>,
+    /// Numbers whose prefix is not the plan's operator's.
+    pub misfits: u64,
+    /// The first of them: line, number, plan.
+    pub misfit: Option<(u64, Phone, String)>,
+}
+
+/// What stands against a row.
+enum Against {
+    Sheet,
+    Catalogue,
+    Cap,
+}
+
+impl Terms {
+    /// Stands for the bytes of a sheet and for all that decides what they mean.
+    pub fn digest(&self, sheet: &Sheet) -> String {
+        let digest = Sha256::new()
+            .chain_update("oneclick sheet 1\n")
+            .chain_update(sheet.digest())
+            .chain_update(format!("{:?}\n{:?}\n{:?}\n", self.plan, self.amount, self.max_per_send))
+            .chain_update(format!("{:?}", self.catalogue))
+            .finalize();
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Reads all rows of a sheet and stages those that can be sent.
+    pub fn stage(&self, sheet: &Sheet, planner: &mut Planner) -> Result<Reading> {
+        let mut reading = Reading::default();
+        let (mut rows, mut row, mut cells) = (sheet.rows()?, Row::default(), String::new());
+        let has_plans = sheet.columns().plan.is_some();
+        while rows.read(&mut row)? {
+            let number = u32::try_from(row.line).map_err(|_| too_long())?;
+            let entry = match row.entry() {
+                Ok(entry) => entry,
+                Err(refusals) => {
+                    reading.refuse(refusals, &Against::Sheet);
+                    continue;
+                }
+            };
+            let (plan, amount) = match self.priced(&entry, row.line, has_plans) {
+                Ok(priced) => priced,
+                Err((refusal, against)) => {
+                    reading.refuse(vec![refusal], &against);
+                    continue;
+                }
+            };
+            reading.take(&entry, row.line, plan, amount);
+            write_cells(&row, &mut cells);
+            planner.stage(&StagedRow {
+                row: number,
+                reference: entry.reference.as_ref(),
+                phone: &entry.phone,
+                plan: &plan.code,
+                operator: &plan.operator,
+                amount,
+                cost: plan.cost_of(amount),
+                note: entry.note.as_deref(),
+                cells: &cells,
+            })?;
+        }
+        reading.blank = rows.blank();
+        Ok(reading)
+    }
+
+    /// The plan of a row and its amount by that plan.
+    fn priced(
+        &self,
+        entry: &Entry,
+        line: u64,
+        has_plans: bool,
+    ) -> std::result::Result<(&Plan, Amount), (Refusal, Against)> {
+        let refuse = |column: &str, value: String, reason: String, against| {
+            let refusal = Refusal {
+                line,
+                column: column.to_owned(),
+                value,
+                reason,
+            };
+            (refusal, against)
+        };
+        let asked = entry.plan.as_ref().or(self.plan.as_ref());
+        let plan = match asked {
+            None if has_plans => {
+                let reason = "the plan is empty; fill the cell, or give a plan for all such rows with `--plan`";
+                return Err(refuse("plan", String::new(), reason.to_owned(), Against::Sheet));
+            }
+            None | Some(PlanCell::Auto) => self.catalogue.prepaid_for(&entry.phone).ok_or_else(|| {
+                let operator = Operator::of(&entry.phone);
+                let reason = format!("the catalogue has no prepaid plan of {operator} for this number");
+                refuse("plan", "auto".to_owned(), reason, Against::Catalogue)
+            })?,
+            Some(PlanCell::Code(code)) => self.catalogue.find(code).ok_or_else(|| {
+                let reason = "there is no such plan; `oneclick plans --all` shows every plan";
+                refuse("plan", code.to_string(), reason.to_owned(), Against::Catalogue)
+            })?,
+        };
+        if !plan.enabled {
+            let reason = "the plan can't be sold just now; `oneclick plans` shows those that can";
+            return Err(refuse("plan", plan.code.to_string(), reason.to_owned(), Against::Catalogue));
+        }
+        let asked = entry.amount.or(self.amount);
+        let amount = plan.price.settle(asked).map_err(|error| {
+            let value = asked.map(|amount| amount.to_string()).unwrap_or_default();
+            let reason = format!("{error} (`{}`)", plan.code);
+            // A missing amount is the sheet's fault, whatever the catalogue says.
+            let against = if asked.is_none() { Against::Sheet } else { Against::Catalogue };
+            refuse("amount", value, reason, against)
+        })?;
+        match self.max_per_send {
+            Some(cap) if amount > cap => {
+                let reason = format!("it would pass `max_per_send` of {} DZD", cap.grouped());
+                Err(refuse("amount", amount.to_string(), reason, Against::Cap))
+            }
+            _ => Ok((plan, amount)),
+        }
+    }
+}
+
+impl Reading {
+    fn refuse(&mut self, refusals: Vec<Refusal>, against: &Against) {
+        self.bad += 1;
+        match against {
+            Against::Sheet => {}
+            Against::Catalogue => self.unsold += 1,
+            Against::Cap => self.over_cap += 1,
+        }
+        let room = KEPT_MAX.saturating_sub(self.refusals.len());
+        self.refusals.extend(refusals.into_iter().take(room));
+    }
+
+    fn take(&mut self, entry: &Entry, line: u64, plan: &Plan, amount: Amount) {
+        self.rows += 1;
+        self.face += u64::from(amount.dinars());
+        for remark in &entry.remarks {
+            let (count, kept) = match remark.kind {
+                RemarkKind::Repaired => (&mut self.repaired, &mut self.repairs),
+                RemarkKind::Noted => (&mut self.noted, &mut self.notes),
+            };
+            *count += 1;
+            if kept.len() < KEPT_MAX {
+                kept.push((line, remark.clone()));
+            }
+        }
+        if !plan.operator.fits(&entry.phone) {
+            self.misfits += 1;
+            self.misfit
+                .get_or_insert_with(|| (line, entry.phone.clone(), plan.code.to_string()));
+        }
+    }
+}
+
+/// The caller's cells as a JSON array, in a buffer that is used again.
+fn write_cells(row: &Row, cells: &mut String) {
+    cells.clear();
+    cells.push('[');
+    for (place, cell) in row.cells().enumerate() {
+        if place > 0 {
+            cells.push(',');
+        }
+        let is_plain = cell.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
+        if is_plain {
+            cells.push('"');
+            cells.push_str(cell);
+            cells.push('"');
+        } else {
+            cells.push_str(&serde_json::Value::from(cell).to_string());
+        }
+    }
+    cells.push(']');
+}
+
+fn too_long() -> Error {
+    Error::usage("sheet_too_long", "the sheet has more than four billion lines").hint("send it in parts")
+}

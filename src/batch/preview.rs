@@ -1,0 +1,225 @@
+//! What a run would send: per operator and plan, rows, face, cost and margin; the row at which the money would run
+//! out; what is done already; repeats (design, section 4).
+
+use std::collections::BTreeMap;
+
+use super::plan::KEPT_MAX;
+use crate::domain::{Money, State};
+use crate::ledger::{self, Batch, Fate, Ledger, PlannedRow, Planner, Repeat, Resolved};
+
+/// Rows of one plan that would be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanTotals {
+    /// Whose credit it is.
+    pub operator: String,
+    /// The plan's code.
+    pub plan: String,
+    /// What they come to.
+    pub totals: Totals,
+}
+
+/// What rows come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    /// How many.
+    pub rows: u64,
+    /// Face value in dinars.
+    pub face: u64,
+    /// What they cost, as far as that is known.
+    pub cost: Money,
+    /// Rows whose cost the catalogue does not name.
+    pub unpriced: u64,
+}
+
+impl Default for Totals {
+    fn default() -> Self {
+        Self {
+            rows: 0,
+            face: 0,
+            cost: Money::ZERO,
+            unpriced: 0,
+        }
+    }
+}
+
+impl Totals {
+    fn add(&mut self, row: &PlannedRow) {
+        self.rows += 1;
+        self.face += u64::from(row.amount().dinars());
+        self.cost = self.cost + dear(row);
+        self.unpriced += u64::from(row.cost.is_none());
+    }
+}
+
+/// What a row takes from the balance; where nobody knows, its face value, which is never less.
+fn dear(row: &PlannedRow) -> Money {
+    row.cost.unwrap_or_else(|| row.amount().into())
+}
+
+/// What a run would do.
+#[derive(Debug, Clone)]
+pub struct Preview {
+    /// Rows that would be sent, by operator and plan.
+    pub plans: Vec<PlanTotals>,
+    /// All of them.
+    pub to_send: Totals,
+    /// The most that one of them costs.
+    pub dearest: Money,
+    /// Rows that are orders already, by state.
+    pub known: BTreeMap<State, u64>,
+    /// Repeats that need consent, or have it: how many, and the first.
+    pub repeats: u64,
+    /// The first of them.
+    pub first_repeats: Vec<(PlannedRow, Repeat)>,
+    /// Repeats under refs of the caller's own: only told.
+    pub own_repeats: u64,
+    /// The first of them.
+    pub first_own_repeats: Vec<(PlannedRow, Repeat)>,
+    /// Rows whose ref is another order's, or stands on another line.
+    pub clashes: u64,
+    /// The first of them.
+    pub first_clashes: Vec<(PlannedRow, Fate)>,
+    /// The row at which the balance would not cover the next one.
+    pub runs_out_at: Option<u32>,
+    /// Rows that the balance covers.
+    pub covered: u64,
+    /// Rows that a cap on the day's face value leaves room for.
+    pub under_cap: u64,
+    /// At most so many rows are sent in this run.
+    limit: u64,
+    left: Option<Money>,
+    room: Option<u64>,
+}
+
+/// What bounds a run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Bounds {
+    /// `--limit`.
+    pub limit: Option<u32>,
+    /// What is on the account.
+    pub balance: Option<Money>,
+    /// What a cap leaves of today's face value.
+    pub room_today: Option<u64>,
+}
+
+impl Preview {
+    fn new(bounds: Bounds) -> Self {
+        Self {
+            plans: Vec::new(),
+            to_send: Totals::default(),
+            dearest: Money::ZERO,
+            known: BTreeMap::new(),
+            repeats: 0,
+            first_repeats: Vec::new(),
+            own_repeats: 0,
+            first_own_repeats: Vec::new(),
+            clashes: 0,
+            first_clashes: Vec::new(),
+            runs_out_at: None,
+            covered: 0,
+            under_cap: 0,
+            limit: bounds.limit.map_or(u64::MAX, u64::from),
+            left: bounds.balance,
+            room: bounds.room_today,
+        }
+    }
+
+    /// Of a sheet that is staged. `with_repeats`: whether repeats that need consent have it.
+    pub fn of_staged(planner: &Planner, bounds: Bounds, with_repeats: bool) -> ledger::Result<Self> {
+        let mut preview = Self::new(bounds);
+        planner.each(&mut |resolved| {
+            preview.take(resolved, with_repeats);
+            Ok(())
+        })?;
+        Ok(preview)
+    }
+
+    /// Of what a stored batch has left to send.
+    pub fn of_stored(ledger: &Ledger, batch: &Batch, bounds: Bounds) -> ledger::Result<Self> {
+        let mut preview = Self::new(bounds);
+        ledger.each_waiting(batch, &mut |row| {
+            preview.send(row);
+            Ok(())
+        })?;
+        preview.known = ledger.standings(batch)?.states;
+        preview.known.remove(&State::Planned);
+        Ok(preview)
+    }
+
+    fn take(&mut self, resolved: Resolved, with_repeats: bool) {
+        let needs_consent = resolved.needs_consent();
+        let is_to_send = resolved.is_to_send();
+        let Resolved { row, fate, repeat, .. } = resolved;
+        match fate {
+            Fate::New | Fate::Again => {}
+            Fate::Known(state) => {
+                *self.known.entry(state).or_default() += 1;
+                return;
+            }
+            Fate::Clash(_) | Fate::SameRef(_) => {
+                self.clashes += 1;
+                keep(&mut self.first_clashes, (row, fate));
+                return;
+            }
+        }
+        debug_assert!(is_to_send);
+        if needs_consent {
+            self.repeats += 1;
+            if let Some(repeat) = repeat {
+                keep(&mut self.first_repeats, (row.clone(), repeat));
+            }
+            if !with_repeats {
+                return;
+            }
+        } else if let Some(repeat) = repeat {
+            self.own_repeats += 1;
+            keep(&mut self.first_own_repeats, (row.clone(), repeat));
+        }
+        self.send(&row);
+    }
+
+    fn send(&mut self, row: &PlannedRow) {
+        if self.to_send.rows >= self.limit {
+            return;
+        }
+        self.to_send.add(row);
+        self.dearest = self.dearest.max(dear(row));
+        if let Some(left) = self.left {
+            let left = left - dear(row);
+            self.left = Some(left);
+            if left.is_negative() {
+                self.runs_out_at.get_or_insert(row.row);
+            }
+        }
+        self.covered += u64::from(self.runs_out_at.is_none());
+        let room = self.room.unwrap_or(u64::MAX);
+        self.under_cap += u64::from(self.to_send.face <= room);
+        let (operator, plan) = (row.operator.name(), row.intent.plan.as_str());
+        let known = self
+            .plans
+            .iter()
+            .position(|totals| totals.plan == plan && totals.operator == operator);
+        let place = known.unwrap_or_else(|| {
+            self.plans.push(PlanTotals {
+                operator: operator.to_owned(),
+                plan: plan.to_owned(),
+                totals: Totals::default(),
+            });
+            self.plans.len() - 1
+        });
+        if let Some(plan) = self.plans.get_mut(place) {
+            plan.totals.add(row);
+        }
+    }
+
+    /// How many rows are orders already.
+    pub fn already(&self) -> u64 {
+        self.known.values().sum()
+    }
+}
+
+fn keep<T>(kept: &mut Vec<T>, more: T) {
+    if kept.len() < KEPT_MAX {
+        kept.push(more);
+    }
+}

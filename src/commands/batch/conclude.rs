@@ -1,0 +1,335 @@
+//! The end of a run: the summary, what is open, the exact command that continues, and the exit code.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::continuing::quoted;
+use super::preview::{count, is_good, rows_of};
+use super::report::Report;
+use super::{Job, unprintable};
+use crate::batch::{Outcome, Stopped};
+use crate::commands::link::Connected;
+use crate::commands::outcome::{auth_error, interrupted};
+use crate::domain::{Money, State};
+use crate::error::{Error, ExitCode, Kind, Result};
+use crate::ledger::Batch;
+use crate::output::{Cell, Format, Record};
+
+/// Everything that is said at the end.
+struct Summary<'a> {
+    job: &'a Job<'a>,
+    connected: &'a Connected,
+    outcome: &'a Outcome,
+    report: &'a Report<'a>,
+    states: BTreeMap<State, u64>,
+    total: u64,
+    already_done: u64,
+    face: u64,
+    cost: Money,
+    next: Option<String>,
+    retry_rows: u64,
+}
+
+/// Shows the summary; an error where not every row has reached its good end.
+pub(super) fn conclude(
+    job: &Job<'_>,
+    connected: &Connected,
+    batch: &Batch,
+    outcome: &Outcome,
+    mut report: Report<'_>,
+) -> Result<ExitCode> {
+    let retry_rows = report.close()?;
+    let ledger = &connected.desk.ledger;
+    let mut states = ledger.standings(batch)?.states;
+    for (state, orders) in ledger.standings_elsewhere(batch)?.states {
+        *states.entry(state).or_default() += orders;
+    }
+    states.retain(|_, orders| *orders > 0);
+    let paid = ledger.paid(batch)?;
+    let mut summary = Summary {
+        job,
+        connected,
+        outcome,
+        report: &report,
+        total: states.values().sum(),
+        already_done: report.before.count(State::is_final) + report.elsewhere.values().sum::<u64>(),
+        face: paid.face,
+        cost: paid.cost,
+        next: None,
+        states,
+        retry_rows,
+    };
+    let is_unfinished = summary.count(|state| state == State::Planned) > 0 || summary.open() > 0;
+    summary.next = is_unfinished.then(|| job.next_command());
+    summary.show()?;
+    match summary.verdict() {
+        Some(error) => Err(error),
+        None => Ok(ExitCode::Success),
+    }
+}
+
+impl Summary<'_> {
+    fn count(&self, wanted: impl Fn(State) -> bool) -> u64 {
+        let picked = self.states.iter().filter(|(state, _)| wanted(**state));
+        picked.map(|(_, count)| count).sum()
+    }
+
+    fn open(&self) -> u64 {
+        self.count(State::is_open)
+    }
+
+    fn stopped_word(&self) -> Option<&'static str> {
+        Some(match self.outcome.stopped.as_ref()? {
+            Stopped::EmptyWallet => "empty_wallet",
+            Stopped::Auth(_) => "auth",
+            Stopped::Cap(_) => "cap",
+            Stopped::Limit => "limit",
+            Stopped::Unavailable(_) => "unavailable",
+            Stopped::Interrupted(crate::stop::Signal::Interrupt) => "interrupted",
+            Stopped::Interrupted(crate::stop::Signal::Terminate) => "terminated",
+        })
+    }
+
+    fn json(&self) -> Value {
+        let calls = self.connected.desk.client.call_counts();
+        let states: serde_json::Map<String, Value> = self
+            .states
+            .iter()
+            .map(|(state, orders)| (state.word().to_owned(), (*orders).into()))
+            .collect();
+        json!({
+            "batch": self.job.label.as_str(),
+            "file": self.job.file.shown,
+            "total": self.total,
+            "already_done": self.already_done,
+            "states": states,
+            "face": self.face,
+            "cost": self.cost.to_string(),
+            "calls": {
+                "send": calls.sends, "list": calls.lists, "check": calls.checks, "other": calls.others,
+            },
+            "elapsed_s": self.report.started.elapsed().as_secs(),
+            "stopped": self.stopped_word(),
+            "next": self.next,
+            "results": self.job.file.results.display().to_string(),
+        })
+    }
+
+    fn show(&self) -> Result<()> {
+        let printer = &self.job.session.printer;
+        let shown = match printer.format() {
+            Format::Json => printer.json(&self.json()),
+            Format::Jsonl => {
+                let mut line = json!({ "type": "summary" });
+                if let (Value::Object(line), Value::Object(summary)) = (&mut line, self.json()) {
+                    line.extend(summary);
+                }
+                printer.json(&line)
+            }
+            Format::Table | Format::Csv => printer.record(self.record()),
+        };
+        shown.map_err(unprintable)
+    }
+
+    fn record(&self) -> Record {
+        let calls = self.connected.desk.client.call_counts();
+        let seconds = self.report.started.elapsed().as_secs();
+        let states: Vec<_> = self
+            .states
+            .iter()
+            .map(|(state, orders)| format!("{} {state}", count(*orders)))
+            .collect();
+        let asked = calls.lists + calls.checks;
+        Record::new(self.json())
+            .field("batch", "Batch", Cell::foreign(self.job.label.as_str()))
+            .field("file", "File", Cell::foreign(self.job.file.shown.as_str()))
+            .field("total", "Rows", Cell::number(self.total).shown_as(count(self.total)))
+            .field(
+                "already_done",
+                "Done before",
+                Cell::number(self.already_done).shown_as(count(self.already_done)),
+            )
+            .field("states", "Now", Cell::text(states.join(", ")))
+            .field(
+                "face",
+                "Face",
+                Cell::number(self.face).shown_as(format!("{} DZD", count(self.face))),
+            )
+            .field(
+                "cost",
+                "Cost",
+                Cell::money(self.cost).shown_as(format!("{} DZD", self.cost.grouped())),
+            )
+            .field(
+                "calls",
+                "Calls",
+                Cell::text(format!("{} sends, {asked} questions", count(calls.sends))),
+            )
+            .field(
+                "elapsed_s",
+                "Took",
+                Cell::number(seconds).shown_as(took(seconds)),
+            )
+            .hidden("stopped", Cell::maybe(self.stopped_word(), Cell::text))
+            .field(
+                "results",
+                "Results",
+                Cell::foreign(self.job.file.results.display().to_string()),
+            )
+            .hidden("next", Cell::maybe(self.next.clone(), Cell::foreign))
+    }
+
+    /// The gravest of what applies (design, section 3: 10, 6, 4, 9, 8, 5, 3).
+    fn verdict(&self) -> Option<Error> {
+        let errors = [
+            self.stopped(),
+            self.unknown(),
+            self.open_orders(),
+            self.held(),
+            self.undelivered(),
+            self.unwritten(),
+        ];
+        let errors: Vec<_> = errors.into_iter().flatten().collect();
+        let worst = ExitCode::worst(errors.iter().map(Error::exit_code));
+        let gravest = errors.into_iter().find(|error| error.exit_code() == worst)?;
+        let continues = self.continuing().filter(|hint| !gravest.hints.contains(hint));
+        Some(gravest.maybe_hint(continues))
+    }
+
+    /// What is done, what is open and the command that continues.
+    fn standing(&self) -> String {
+        let states: Vec<_> = self
+            .states
+            .iter()
+            .map(|(state, orders)| format!("{} {state}", count(*orders)))
+            .collect();
+        states.join(", ")
+    }
+
+    fn continuing(&self) -> Option<String> {
+        let next = self.next.as_ref()?;
+        Some(format!("to go on: `{next}`"))
+    }
+
+    fn stopped(&self) -> Option<Error> {
+        let standing = self.standing();
+        Some(match self.outcome.stopped.as_ref()? {
+            Stopped::EmptyWallet => Error::new(
+                Kind::Limit,
+                "empty_wallet",
+                format!("the balance is used up; the rest stays planned: {standing}"),
+            )
+            .hint("put money on the account, then type the same command again"),
+            Stopped::Auth(auth) => {
+                let mut error = auth_error(auth);
+                error.message = format!("{}; nothing more was sent: {standing}", error.message);
+                error
+            }
+            Stopped::Cap(passed) => Error::new(
+                Kind::Limit,
+                passed.cap,
+                format!(
+                    "`{}` of {} DZD is reached ({} DZD sent today); the rest stays planned: {standing}",
+                    passed.cap,
+                    count(passed.limit),
+                    count(passed.used)
+                ),
+            )
+            .hint("the same command goes on tomorrow, or with a higher cap"),
+            Stopped::Unavailable(why) => Error::new(
+                Kind::Unavailable,
+                "not_sent",
+                format!("{why}; the rest stays planned: {standing}"),
+            )
+            .hint("check the network, then type the same command again"),
+            Stopped::Interrupted(signal) => interrupted(
+                *signal,
+                &format!("stopped; what was on its way has been stored: {standing}"),
+            ),
+            Stopped::Limit => return None,
+        })
+    }
+
+    fn unknown(&self) -> Option<Error> {
+        let orders = self.count(|state| matches!(state, State::Unknown | State::Sending));
+        (orders > 0).then(|| {
+            Error::new(
+                Kind::Unknown,
+                "outcome_unknown",
+                format!("of {} it is not known whether they were made: {}", rows_of(orders), self.standing()),
+            )
+            .hint("do not send them under another label or ref: they may have been paid")
+            .hint("the same command asks again, and so does `oneclick ref check`")
+        })
+    }
+
+    fn open_orders(&self) -> Option<Error> {
+        let orders = self.count(|state| matches!(state, State::Accepted | State::InReview));
+        (orders > 0).then(|| {
+            Error::new(
+                Kind::Open,
+                "not_final",
+                format!("{} are not at their end yet: {}", rows_of(orders), self.standing()),
+            )
+            .hint("the same command asks what became of them, and so does `oneclick ref check`; neither sends them again")
+        })
+    }
+
+    fn held(&self) -> Option<Error> {
+        let report = self.report;
+        let message = |why: &str, rows: u64| format!("{} stay planned: {why}", rows_of(rows));
+        if report.held_caps > 0 {
+            let text = message("they would pass `max_per_number_per_day`", report.held_caps);
+            return Some(Error::new(Kind::Limit, "max_per_number_per_day", text)
+                .hint("the same command goes on tomorrow, or with a higher cap"));
+        }
+        if report.held_repeats > 0 {
+            let text = message("the same went out elsewhere while this batch was planned", report.held_repeats);
+            return Some(Error::usage("repeat", text).hint("if they are meant, add `--again`"));
+        }
+        (report.held_clashes > 0).then(|| {
+            let text = message("their refs are other orders'", report.held_clashes);
+            Error::new(Kind::Refused, "conflict", text).hint("give these rows refs of their own")
+        })
+    }
+
+    fn undelivered(&self) -> Option<Error> {
+        let orders = self.count(|state| state.is_final() && !is_good(state));
+        (orders > 0).then(|| {
+            let error = Error::new(
+                Kind::Partial,
+                "partial",
+                format!("{} were not delivered: {}", rows_of(orders), self.standing()),
+            );
+            if self.retry_rows == 0 {
+                return error.hint("the results say why");
+            }
+            let retry = self.job.retry_path().display().to_string();
+            error.hint(format!(
+                "mend the rows of {retry}, then send them: `oneclick batch {}`",
+                quoted(&retry)
+            ))
+        })
+    }
+
+    fn unwritten(&self) -> Option<Error> {
+        let trouble = self.report.trouble.as_ref()?;
+        Some(
+            Error::new(
+                Kind::Internal,
+                "results_unwritten",
+                format!("the results are not complete: {trouble}"),
+            )
+            .hint("make room, then type the same command again: it writes them anew from the ledger"),
+        )
+    }
+}
+
+fn took(seconds: u64) -> String {
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}

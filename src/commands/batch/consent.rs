@@ -1,0 +1,104 @@
+//! Consent: at a terminal `y`, in production the total typed in; elsewhere a flag (design, section 4).
+
+use super::preview::{count, repeat_of, rows_of};
+use super::{Job, Planned};
+use crate::batch::Preview;
+use crate::commands::link::Connected;
+use crate::commands::outcome::unprintable;
+use crate::domain::Environment;
+use crate::error::{Error, Result};
+
+/// Whether repeats are sent as well. Without `--again` somebody at a terminal is asked; elsewhere they are left out
+/// with `--skip-bad`, and refused otherwise.
+pub(super) fn repeats(job: &Job<'_>, preview: &Preview) -> Result<bool> {
+    let printer = &job.session.printer;
+    if preview.repeats == 0 {
+        return Ok(job.sending.again);
+    }
+    for (row, repeat) in &preview.first_repeats {
+        printer.warn(&format!("a repeat: {}", repeat_of(row, repeat)));
+    }
+    let shown = u64::try_from(preview.first_repeats.len()).unwrap_or(u64::MAX);
+    if preview.repeats > shown {
+        printer.warn(&format!("and more: {} are repeats", rows_of(preview.repeats)));
+    }
+    if job.sending.again {
+        return Ok(true);
+    }
+    if job.sending.skip_bad || job.sending.dry_run {
+        printer.note(&format!("{} are left out: repeats need `--again`", rows_of(preview.repeats)));
+        return Ok(false);
+    }
+    if printer.is_interactive() {
+        let question = format!("send the repeats as well ({})?", rows_of(preview.repeats));
+        return printer.ask(&question).map_err(unprintable);
+    }
+    let first = preview
+        .first_repeats
+        .first()
+        .map(|(row, repeat)| repeat_of(row, repeat))
+        .unwrap_or_default();
+    let message = format!(
+        "{} of the sheet are repeats: {first}; nothing was sent",
+        rows_of(preview.repeats)
+    );
+    Err(Error::usage("repeat", message)
+        .hint("if they are meant, add `--again`; `--skip-bad` leaves them out and sends the others"))
+}
+
+/// Consent to what would be sent.
+pub(super) fn ask(job: &Job<'_>, connected: &Connected, planned: &Planned, preview: &Preview) -> Result<()> {
+    let (sending, face) = (job.sending, preview.to_send.face);
+    if preview.to_send.rows == 0 {
+        return Ok(());
+    }
+    if let Some(confirmed) = sending.confirm_total {
+        let (_, whole) = planned.totals();
+        // A batch that goes on is confirmed by the same total as when it began.
+        if confirmed == face || confirmed == whole {
+            return Ok(());
+        }
+        let message = format!(
+            "the total is {} DZD, not the {} DZD of `--confirm-total`; nothing was sent",
+            count(face),
+            count(confirmed)
+        );
+        return Err(Error::usage("total_not_confirmed", message)
+            .hint("look at `--dry-run`; `--confirm-total` takes the face value of the sheet, or of what is left to send"));
+    }
+    if sending.yes {
+        return Ok(());
+    }
+    if !job.session.printer.is_interactive() {
+        let message = format!(
+            "sending {} for {} DZD needs consent; nothing was sent",
+            rows_of(preview.to_send.rows),
+            count(face)
+        );
+        return Err(Error::usage("consent", message).hint(format!(
+            "add `--yes`, or `--confirm-total {face}` so that only this total is sent"
+        )));
+    }
+    typed(job, connected, preview)
+}
+
+fn typed(job: &Job<'_>, connected: &Connected, preview: &Preview) -> Result<()> {
+    let printer = &job.session.printer;
+    let (rows, face) = (rows_of(preview.to_send.rows), preview.to_send.face);
+    let is_given = match connected.desk.account.environment {
+        Environment::Sandbox => printer
+            .ask(&format!("send {rows} for {} DZD?", count(face)))
+            .map_err(unprintable)?,
+        Environment::Production => {
+            let question = format!("send {rows}? type the total in dinars, {}, to confirm:", count(face));
+            let answer = printer.ask_text(&question).map_err(unprintable)?;
+            let digits: String = answer.chars().filter(|character| !character.is_whitespace()).collect();
+            digits == face.to_string()
+        }
+    };
+    if is_given {
+        Ok(())
+    } else {
+        Err(Error::usage("consent", "not confirmed; nothing was sent").hint("run the command again to look at it once more"))
+    }
+}

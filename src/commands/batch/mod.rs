@@ -1,0 +1,382 @@
+//! `batch`: a sheet of top-ups, safe to type again: it is the resume (design, section 4).
+
+mod conclude;
+mod consent;
+mod continuing;
+mod list;
+mod preview;
+mod report;
+mod source;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::link::Connected;
+use super::outcome::{unprintable, unrecorded};
+use super::session::Session;
+use crate::batch::sheet::{self, PlanCell, Sheet};
+use crate::batch::{Bounds, Options, Preview, Reading, Terms};
+use crate::config::Concurrency;
+use crate::domain::{Amount, Catalogue, Label, Money};
+use crate::error::{Error, ExitCode, Kind, Result};
+use crate::ledger::{Batch, BatchLock, Caps, NewSheet, Planner};
+use crate::topup::Desk;
+pub use source::Source;
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub enum Request {
+    /// What batches there are.
+    List,
+    /// A sheet is sent.
+    Send(Box<Sending>),
+}
+
+/// A sheet, and how it is sent.
+#[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one flag of the command line"
+)]
+pub struct Sending {
+    /// Where the sheet is.
+    pub source: Source,
+    /// Fills a missing plan.
+    pub plan: Option<PlanCell>,
+    /// Fills a missing amount.
+    pub amount: Option<Amount>,
+    /// The batch's name, where it is not the file's stem.
+    pub label: Option<Label>,
+    /// Shows what would be sent.
+    pub dry_run: bool,
+    /// Consents.
+    pub yes: bool,
+    /// Consents to this face value.
+    pub confirm_total: Option<u64>,
+    /// The sheet must have so many rows.
+    pub expect_count: Option<u64>,
+    /// The sheet must have this face value.
+    pub expect_total: Option<u64>,
+    /// Leaves out what can't be sent.
+    pub skip_bad: bool,
+    /// Consents to repeats.
+    pub again: bool,
+    /// The most face value that this run may send.
+    pub max_total: Option<u64>,
+    /// The most rows that this run may send.
+    pub limit: Option<u32>,
+    /// Sends although the balance does not cover everything.
+    pub until_empty: bool,
+    /// Does not wait for the end of what was accepted.
+    pub no_wait: bool,
+    /// Where the results go.
+    pub results: Option<PathBuf>,
+    /// The command line without what belongs to a single run: how to type it again.
+    pub typed: Vec<String>,
+}
+
+/// Does it.
+pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
+    match request {
+        Request::List => list::run(session).await,
+        Request::Send(sending) => {
+            let sheet_file = sending.source.prepare(session, sending)?;
+            let sheet = sheet::open(&sheet_file.path)?;
+            let connected = session.connect().await?;
+            let job = Job {
+                session,
+                sending,
+                label: sheet_file.label.clone(),
+                file: &sheet_file,
+                sheet,
+            };
+            match job.run(&connected).await {
+                Ok(code) => Ok(code),
+                Err(error) => Err(connected.heed(error).await),
+            }
+        }
+    }
+}
+
+/// One sheet on its way.
+struct Job<'a> {
+    session: &'a Session,
+    sending: &'a Sending,
+    label: Label,
+    file: &'a source::SheetFile,
+    sheet: Sheet,
+}
+
+/// The sheet as it was understood: staged anew, or stored before.
+enum Planned {
+    /// The same file under the same terms is in the ledger already.
+    Stored(Batch, u64),
+    /// It is staged.
+    Staged(Box<Planner>, Reading),
+}
+
+impl Planned {
+    /// Rows and face value of the whole file, as far as it can be sent.
+    fn totals(&self) -> (u64, u64) {
+        match self {
+            Self::Stored(batch, face) => (batch.sheet.as_ref().map_or(0, |sheet| sheet.rows.into()), *face),
+            Self::Staged(_, reading) => (reading.rows, reading.face),
+        }
+    }
+}
+
+impl Job<'_> {
+    async fn run(&self, connected: &Connected) -> Result<ExitCode> {
+        self.check_key(connected)?;
+        let desk = &connected.desk;
+        let limiter = desk.client.limiter();
+        limiter.set_steady(self.session.rate_for(desk.account.environment));
+        let _lock = self.lock(connected)?;
+        let (terms, planned) = self.plan(connected).await?;
+        for remark in self.sheet.remarks() {
+            self.session.printer.note(&remark);
+        }
+        self.check_expectations(&planned)?;
+        preview::check_rows(self.session, self.sending, &planned)?;
+        let balance = self.session.balance(&desk.client).await?.balance;
+        let bounds = self.bounds(connected, balance)?;
+        let with_repeats = self.settle_repeats(&planned, bounds)?;
+        let preview = match &planned {
+            Planned::Stored(batch, _) => Preview::of_stored(&desk.ledger, batch, bounds)?,
+            Planned::Staged(planner, _) => Preview::of_staged(planner, bounds, with_repeats)?,
+        };
+        let shown = preview::Shown {
+            job: self,
+            connected,
+            planned: &planned,
+            preview: &preview,
+            balance,
+        };
+        shown.show()?;
+        if self.sending.dry_run {
+            shown.warn_of_bounds(&bounds);
+            self.session.printer.note("nothing was sent (`--dry-run`)");
+            return Ok(ExitCode::Success);
+        }
+        shown.check_bounds(&bounds)?;
+        consent::ask(self, connected, &planned, &preview)?;
+        if sheet::open(&self.file.path)?.digest() != self.sheet.digest() {
+            return Err(changed(&self.file.shown));
+        }
+        let batch = self.store(connected, &terms, planned, with_repeats)?;
+        self.send(connected, batch, &preview, balance).await
+    }
+
+    fn check_key(&self, connected: &Connected) -> Result<()> {
+        if connected.identity.is_read_only && !self.sending.dry_run {
+            return Err(Error::new(Kind::Auth, "read_only_key", "the API key may only read; it can't send")
+                .hint("make a key with the scope READ-WRITE in the provider's dashboard"));
+        }
+        Ok(())
+    }
+
+    /// One process per batch. A dry run changes nothing, so it needs no lock.
+    fn lock(&self, connected: &Connected) -> Result<Option<BatchLock>> {
+        if self.sending.dry_run {
+            return Ok(None);
+        }
+        let desk = &connected.desk;
+        let lock = desk.ledger.lock_batch(&desk.account, &self.label)?;
+        lock.map(Some).ok_or_else(|| {
+            let message = format!("the batch `{}` is running in another process", self.label);
+            Error::new(Kind::Busy, "batch_busy", message)
+                .hint("wait for it to end; `oneclick batch --list` shows how far it is")
+        })
+    }
+
+    async fn plan(&self, connected: &Connected) -> Result<(Terms, Planned)> {
+        let desk = &connected.desk;
+        let known = desk.ledger.batch(&desk.account, &self.label)?;
+        let terms = self.terms(self.catalogue(connected, false).await?);
+        if let Some(planned) = self.stored(connected, known.as_ref(), &terms)? {
+            return Ok((terms, planned));
+        }
+        let staged = self.stage(connected, &terms)?;
+        if let Planned::Staged(_, reading) = &staged
+            && reading.unsold > 0
+        {
+            // A plan may have been added, switched on or repriced since the catalogue was stored.
+            let fresh = self.terms(self.catalogue(connected, true).await?);
+            if fresh.catalogue != terms.catalogue {
+                let staged = self.stage(connected, &fresh)?;
+                return Ok((fresh, staged));
+            }
+        }
+        Ok((terms, staged))
+    }
+
+    async fn catalogue(&self, connected: &Connected, refresh: bool) -> Result<Catalogue> {
+        let desk = &connected.desk;
+        self.session
+            .catalogue(&desk.client, Some(&desk.ledger), &desk.account, refresh)
+            .await
+    }
+
+    fn terms(&self, catalogue: Catalogue) -> Terms {
+        Terms {
+            plan: self.sending.plan.clone(),
+            amount: self.sending.amount,
+            max_per_send: self.session.config.max_per_send.as_ref().map(|cap| cap.value),
+            catalogue,
+        }
+    }
+
+    /// The same bytes under the same terms, every row of which is planned: nothing needs a second look.
+    fn stored(&self, connected: &Connected, known: Option<&Batch>, terms: &Terms) -> Result<Option<Planned>> {
+        let Some((batch, sheet)) = known.and_then(|batch| Some((batch, batch.sheet.as_ref()?))) else {
+            return Ok(None);
+        };
+        if !sheet.is_whole || sheet.digest != terms.digest(&self.sheet) {
+            return Ok(None);
+        }
+        let face = connected.desk.ledger.sheet_face(sheet)?;
+        Ok(Some(Planned::Stored(batch.clone(), face)))
+    }
+
+    fn stage(&self, connected: &Connected, terms: &Terms) -> Result<Planned> {
+        let desk = &connected.desk;
+        let mut planner = desk.ledger.planner(&desk.account, &self.label)?;
+        let reading = terms.stage(&self.sheet, &mut planner)?;
+        let window = self.session.config.repeat_window.value.duration();
+        planner.resolve(crate::clock::earlier(self.session.clock.now(), window))?;
+        Ok(Planned::Staged(Box::new(planner), reading))
+    }
+
+    /// `--expect-count` and `--expect-total` speak of the whole sheet.
+    fn check_expectations(&self, planned: &Planned) -> Result<()> {
+        let (rows, face) = planned.totals();
+        let bad = match planned {
+            Planned::Staged(_, reading) => reading.bad,
+            Planned::Stored(..) => 0,
+        };
+        let differs = |what: &str, there: u64, expected: u64| {
+            let message = format!("the sheet has {what} of {there}, not of {expected}; nothing was sent");
+            Error::usage("not_expected", message).hint("check that this is the sheet that is meant")
+        };
+        match (self.sending.expect_count, self.sending.expect_total) {
+            (Some(count), _) if count != rows + bad => Err(differs("a count", rows + bad, count)),
+            (_, Some(total)) if total != face => Err(differs("a total", face, total)),
+            _ => Ok(()),
+        }
+    }
+
+    fn bounds(&self, connected: &Connected, balance: Money) -> Result<Bounds> {
+        let desk = &connected.desk;
+        let room_today = match &self.session.config.max_per_day {
+            None => None,
+            Some(cap) => {
+                let today = crate::domain::start_of_day(self.session.clock.now());
+                let used = desk.ledger.paid_face_since(&desk.account, today)?;
+                Some(cap.value.dinars().saturating_sub(used))
+            }
+        };
+        Ok(Bounds {
+            limit: self.sending.limit,
+            balance: Some(balance),
+            room_today,
+        })
+    }
+
+    /// Whether repeats are sent: they need `--again`, or somebody at a terminal who says so.
+    fn settle_repeats(&self, planned: &Planned, bounds: Bounds) -> Result<bool> {
+        let Planned::Staged(planner, _) = planned else {
+            return Ok(true);
+        };
+        let preview = Preview::of_staged(planner, bounds, false)?;
+        consent::repeats(self, &preview)
+    }
+
+    fn store(
+        &self,
+        connected: &Connected,
+        terms: &Terms,
+        planned: Planned,
+        with_repeats: bool,
+    ) -> Result<Batch> {
+        let (planner, reading) = match planned {
+            Planned::Stored(batch, _) => return Ok(batch),
+            Planned::Staged(planner, reading) => (planner, reading),
+        };
+        let progress = self.session.printer.spinner();
+        if reading.rows > 100_000 {
+            progress.say("storing the sheet");
+        }
+        let new = NewSheet {
+            file: self.file.kept()?,
+            header: self.sheet.header().to_vec(),
+            digest: terms.digest(&self.sheet),
+            is_whole: reading.bad == 0,
+            with_repeats,
+            at: connected.desk.clock.now(),
+        };
+        Ok(planner.store(&new)?)
+    }
+
+    async fn send(
+        &self,
+        connected: &Connected,
+        batch: Batch,
+        preview: &Preview,
+        balance: Money,
+    ) -> Result<ExitCode> {
+        let desk: &Arc<Desk> = &connected.desk;
+        let options = self.options(connected, preview, balance);
+        let mut report = report::Report::begin(self, connected, &batch)?;
+        let ran = crate::batch::run(Arc::clone(desk), batch.clone(), options, &mut |event| {
+            report.take(&event);
+        })
+        .await;
+        report.finish();
+        let outcome = ran.map_err(unrecorded)?;
+        conclude::conclude(self, connected, &batch, &outcome, report)
+    }
+
+    fn options(&self, connected: &Connected, preview: &Preview, balance: Money) -> Options {
+        let config = &self.session.config;
+        Options {
+            connections: self.connections(connected),
+            waits: !self.sending.no_wait,
+            limit: self.sending.limit,
+            repeat_window: config.repeat_window.value.duration(),
+            caps: Caps {
+                per_number_per_day: config
+                    .max_per_number_per_day
+                    .as_ref()
+                    .map(|cap| cap.value.dinars()),
+                per_day: config.max_per_day.as_ref().map(|cap| cap.value.dinars()),
+            },
+            balance: Some(balance),
+            dearest: preview.dearest,
+        }
+    }
+
+    /// A schedule needs few connections: enough for a provider that takes ten seconds.
+    fn connections(&self, connected: &Connected) -> usize {
+        match self.session.config.concurrency.value {
+            Concurrency::Fixed(count) => count.get().into(),
+            Concurrency::Auto => match self.session.rate_for(connected.desk.account.environment) {
+                crate::api::Rate::Unlimited => 64,
+                crate::api::Rate::PerMinute(rate) => {
+                    usize::try_from(rate.get() / 6).unwrap_or(64).clamp(4, 64)
+                }
+            },
+        }
+    }
+}
+
+fn changed(file: &str) -> Error {
+    Error::usage("sheet_changed", format!("`{file}` has changed since it was read; nothing was sent"))
+        .hint("run the command again once nobody is writing to it")
+}
+
+/// A file beside the sheet can't be written.
+fn unwritable(error: std::io::Error) -> Error {
+    Error::usage("results_unwritable", "the results can't be written")
+        .because(error)
+        .hint("name another place with `--results`; nothing was sent")
+}

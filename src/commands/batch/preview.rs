@@ -1,0 +1,366 @@
+//! What people see before anything is sent: what is wrong with the sheet, what would be sent, and what stands against
+//! it (design, section 4).
+
+use serde_json::{Value, json};
+
+use super::{Job, Planned, Sending, unprintable};
+use crate::batch::sheet::{Refusal, Remark};
+use crate::batch::{Bounds, PlanTotals, Preview, Reading, Totals};
+use crate::commands::link::Connected;
+use crate::commands::send::told;
+use crate::commands::session::Session;
+use crate::domain::{Money, State, group_thousands};
+use crate::error::{Error, Kind, Result};
+use crate::ledger::{Fate, PlannedRow, Repeat};
+use crate::output::{Cell, Column, Printer, Table, Tone};
+
+/// Refuses a sheet with rows that can't be sent, unless they are to be left out.
+pub(super) fn check_rows(session: &Session, sending: &Sending, planned: &Planned) -> Result<()> {
+    let Planned::Staged(planner, reading) = planned else {
+        return Ok(());
+    };
+    let printer = &session.printer;
+    tell_remarks(printer, reading);
+    let mut bad = reading.bad;
+    for refusal in &reading.refusals {
+        printer.warn(&line_of(refusal));
+    }
+    let shown = u64::try_from(reading.refusals.len()).unwrap_or(u64::MAX);
+    if reading.bad > shown {
+        printer.warn(&format!("and more: {} rows can't be sent", count(reading.bad)));
+    }
+    let clashes = Preview::of_staged(planner, Bounds::default(), true)?;
+    bad += clashes.clashes;
+    for (row, fate) in &clashes.first_clashes {
+        printer.warn(&clash(row, fate));
+    }
+    if bad == 0 {
+        return Ok(());
+    }
+    if sending.skip_bad {
+        printer.warn(&format!("{} are left out (`--skip-bad`)", rows_of(bad)));
+        return if reading.rows > clashes.clashes { Ok(()) } else { Err(nothing_left()) };
+    }
+    let first = reading
+        .refusals
+        .first()
+        .map(line_of)
+        .or_else(|| clashes.first_clashes.first().map(|(row, fate)| clash(row, fate)));
+    let message = format!(
+        "{} of the sheet can't be sent: {}; nothing was sent",
+        rows_of(bad),
+        first.unwrap_or_default()
+    );
+    let is_capped = reading.over_cap == bad;
+    let (kind, code) = if is_capped { (Kind::Limit, "max_per_send") } else { (Kind::Usage, "bad_rows") };
+    Err(Error::new(kind, code, message)
+        .hint("mend these rows and run the command again, or send the others with `--skip-bad`"))
+}
+
+fn nothing_left() -> Error {
+    Error::usage("no_rows", "no row of the sheet can be sent").hint("mend the rows and run the command again")
+}
+
+fn tell_remarks(printer: &Printer, reading: &Reading) {
+    for (line, remark) in &reading.repairs {
+        printer.note(&repair(*line, remark));
+    }
+    let shown = u64::try_from(reading.repairs.len()).unwrap_or(u64::MAX);
+    if reading.repaired > shown {
+        printer.note(&format!("and more: {} cells were repaired", count(reading.repaired)));
+    }
+    if let Some((line, remark)) = reading.notes.first() {
+        let others = match reading.noted {
+            1 => String::new(),
+            more => format!(", and {} more cells like it", count(more - 1)),
+        };
+        printer.note(&format!("{}{others}", repair(*line, remark)));
+    }
+    if reading.blank > 0 {
+        printer.note(&format!("{} blank {} passed over", count(reading.blank), were(reading.blank, "row was", "rows were")));
+    }
+    if let Some((line, phone, plan)) = &reading.misfit {
+        let others = match reading.misfits {
+            1 => String::new(),
+            more => format!(", and {} more", rows_of(more - 1)),
+        };
+        printer.warn(&format!(
+            "line {line}: `{phone}` does not have the prefix of the operator of `{plan}`{others}"
+        ));
+    }
+}
+
+fn repair(line: u64, remark: &Remark) -> String {
+    format!(
+        "line {line}, column `{}`: `{}` is read as `{}`: {}",
+        remark.column, remark.from, remark.to, remark.why
+    )
+}
+
+fn line_of(refusal: &Refusal) -> String {
+    let Refusal {
+        line,
+        column,
+        value,
+        reason,
+    } = refusal;
+    // Most reasons name the value themselves.
+    if value.is_empty() || reason.contains(value.as_str()) {
+        format!("line {line}, column `{column}`: {reason}")
+    } else {
+        format!("line {line}, column `{column}`, `{value}`: {reason}")
+    }
+}
+
+fn clash(row: &PlannedRow, fate: &Fate) -> String {
+    let (line, reference) = (row.row, &row.intent.reference);
+    match fate {
+        Fate::Clash(order) => format!("line {line}: the ref `{reference}` is another order's: {}", told(order)),
+        Fate::SameRef(other) => format!("line {line}: the ref `{reference}` stands on line {other} already"),
+        Fate::New | Fate::Again | Fate::Known(_) => format!("line {line}"),
+    }
+}
+
+/// A repeat as people read it, with both lines or the order.
+pub(super) fn repeat_of(row: &PlannedRow, repeat: &Repeat) -> String {
+    let (line, phone, amount) = (row.row, &row.intent.phone, row.intent.amount.grouped());
+    match repeat {
+        Repeat::InSheet(other) => format!("line {line}: {amount} DZD to `{phone}`, who is on line {other} as well"),
+        Repeat::Order(order) => format!("line {line}: {amount} DZD to `{phone}`; {}", told(order)),
+    }
+}
+
+/// What would be sent, to be shown and held against what bounds it.
+pub(super) struct Shown<'a> {
+    pub job: &'a Job<'a>,
+    pub connected: &'a Connected,
+    pub planned: &'a Planned,
+    pub preview: &'a Preview,
+    pub balance: Money,
+}
+
+impl Shown<'_> {
+    /// The table: data in a dry run, a message before a real one.
+    pub fn show(&self) -> Result<()> {
+        let printer = &self.job.session.printer;
+        let table = self.table();
+        if self.job.sending.dry_run {
+            if printer.format().is_json() {
+                return printer.json(&self.json()).map_err(unprintable);
+            }
+            self.tell_around();
+            return printer.list(table).map_err(unprintable);
+        }
+        self.tell_around();
+        if self.preview.to_send.rows > 0 {
+            printer.message_table(&table);
+        }
+        Ok(())
+    }
+
+    /// What stands around the table: whose batch it is, what is done already, repeats, balance now and after.
+    fn tell_around(&self) {
+        let printer = &self.job.session.printer;
+        let (account, preview) = (&self.connected.desk.account, self.preview);
+        printer.note(&format!("batch `{}` from {}, account {account}", self.job.label, self.job.file.shown));
+        if preview.already() > 0 {
+            let states: Vec<_> = preview
+                .known
+                .iter()
+                .map(|(state, orders)| format!("{} {state}", count(*orders)))
+                .collect();
+            printer.note(&format!(
+                "{} sent before: {}",
+                were(preview.already(), "1 row was", &format!("{} were", rows_of(preview.already()))),
+                states.join(", ")
+            ));
+        }
+        for (row, repeat) in &preview.first_own_repeats {
+            printer.warn(&format!("a repeat under a ref of its own: {}", repeat_of(row, repeat)));
+        }
+        if preview.to_send.rows == 0 {
+            printer.note("nothing is left to send");
+            return;
+        }
+        let after = self.balance - preview.to_send.cost;
+        printer.note(&format!(
+            "balance {} DZD, {} DZD after it",
+            self.balance.grouped(),
+            after.grouped()
+        ));
+    }
+
+    fn table(&self) -> Table {
+        let columns = vec![
+            Column::left("operator", "Operator"),
+            Column::left("plan", "Plan"),
+            Column::right("rows", "Rows"),
+            Column::right("face", "Face DZD"),
+            Column::right("cost", "Cost DZD"),
+            Column::right("margin", "Margin DZD"),
+        ];
+        let mut table = Table::new(columns, "nothing is left to send");
+        for PlanTotals {
+            operator,
+            plan,
+            totals,
+        } in &self.preview.plans
+        {
+            table.push(cells(operator, plan, totals), totals_json(operator, plan, totals));
+        }
+        if self.preview.plans.len() > 1 {
+            let all = &self.preview.to_send;
+            table.push(cells("all", "", all), totals_json("all", "", all));
+        }
+        table
+    }
+
+    fn json(&self) -> Value {
+        let (rows, face) = self.planned.totals();
+        let (preview, account) = (self.preview, &self.connected.desk.account);
+        let known: serde_json::Map<String, Value> = preview
+            .known
+            .iter()
+            .map(|(state, orders)| (state.word().to_owned(), (*orders).into()))
+            .collect();
+        let plans: Vec<_> = preview
+            .plans
+            .iter()
+            .map(|plan| totals_json(&plan.operator, &plan.plan, &plan.totals))
+            .collect();
+        let (bad, blank, repaired, noted) = match self.planned {
+            Planned::Staged(_, reading) => (reading.bad, reading.blank, reading.repaired, reading.noted),
+            Planned::Stored(..) => (0, 0, 0, 0),
+        };
+        json!({
+            "dry_run": true,
+            "batch": self.job.label.as_str(),
+            "file": self.job.file.shown,
+            "account": account.username,
+            "environment": account.environment.word(),
+            "total": rows,
+            "face": face,
+            "bad": bad,
+            "blank": blank,
+            "repaired": repaired,
+            "noted": noted,
+            "already_done": preview.already(),
+            "states": known,
+            "repeats": preview.repeats,
+            "to_send": {
+                "rows": preview.to_send.rows,
+                "face": preview.to_send.face,
+                "cost": preview.to_send.cost.to_string(),
+                "plans": plans,
+            },
+            "balance": self.balance.to_string(),
+            "balance_after": (self.balance - preview.to_send.cost).to_string(),
+            "runs_out_at": preview.runs_out_at,
+        })
+    }
+
+    /// What would refuse the run, as warnings.
+    pub fn warn_of_bounds(&self, bounds: &Bounds) {
+        let printer = &self.job.session.printer;
+        for error in [self.over_max_total(), self.over_balance(), self.over_day(bounds)].into_iter().flatten() {
+            printer.warn(&error.message);
+        }
+    }
+
+    /// Refuses a run that the balance, a cap or `--max-total` does not let through.
+    pub fn check_bounds(&self, bounds: &Bounds) -> Result<()> {
+        match self.over_max_total().or_else(|| self.over_day(bounds)).or_else(|| self.over_balance()) {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    fn over_max_total(&self) -> Option<Error> {
+        let (face, max) = (self.preview.to_send.face, self.job.sending.max_total?);
+        (face > max).then(|| {
+            let message = format!(
+                "{} DZD would be sent, more than `--max-total {max}`; nothing was sent",
+                count(face)
+            );
+            Error::new(Kind::Limit, "max_total", message)
+                .hint("check that this is the sheet that is meant; `--limit` sends its first rows only")
+        })
+    }
+
+    fn over_day(&self, bounds: &Bounds) -> Option<Error> {
+        let (face, room) = (self.preview.to_send.face, bounds.room_today?);
+        (face > room).then(|| {
+            let message = format!(
+                "{} DZD would be sent, and `max_per_day` leaves {} DZD today; nothing was sent",
+                count(face),
+                count(room)
+            );
+            let error = Error::new(Kind::Limit, "max_per_day", message)
+                .hint("`oneclick config show` says where the cap is set");
+            match self.preview.under_cap {
+                0 => error,
+                rows => error.hint(format!("`--limit {rows}` sends the rows that fit")),
+            }
+        })
+    }
+
+    fn over_balance(&self) -> Option<Error> {
+        let row = self.preview.runs_out_at.filter(|_| !self.job.sending.until_empty)?;
+        let (cost, missing) = (self.preview.to_send.cost, self.preview.to_send.cost - self.balance);
+        let message = format!(
+            "the balance is {} DZD and the rows cost {} DZD: the money would run out at line {row}; nothing was sent",
+            self.balance.grouped(),
+            cost.grouped()
+        );
+        let error = Error::new(Kind::Limit, "balance_too_low", message)
+            .hint(format!("put {} DZD more on the account, then run the command again", missing.grouped()))
+            .hint("`--until-empty` sends as far as the money goes");
+        Some(match self.preview.covered {
+            0 => error,
+            rows => error.hint(format!("`--limit {rows}` sends the rows that it covers")),
+        })
+    }
+}
+
+fn cells(operator: &str, plan: &str, totals: &Totals) -> Vec<Cell> {
+    let face = Money::from_dinars(totals.face);
+    vec![
+        Cell::foreign(operator).tone(Tone::Strong),
+        Cell::foreign(plan),
+        Cell::number(totals.rows).shown_as(count(totals.rows)),
+        Cell::number(totals.face).shown_as(count(totals.face)),
+        Cell::money(totals.cost),
+        Cell::money(face - totals.cost),
+    ]
+}
+
+fn totals_json(operator: &str, plan: &str, totals: &Totals) -> Value {
+    let margin = Money::from_dinars(totals.face) - totals.cost;
+    json!({
+        "operator": operator,
+        "plan": plan,
+        "rows": totals.rows,
+        "face": totals.face,
+        "cost": totals.cost.to_string(),
+        "margin": margin.to_string(),
+    })
+}
+
+/// A number with groups of three.
+pub(super) fn count(number: u64) -> String {
+    group_thousands(&number.to_string())
+}
+
+/// `1 row`, `2 rows`.
+pub(super) fn rows_of(number: u64) -> String {
+    if number == 1 { "1 row".to_owned() } else { format!("{} rows", count(number)) }
+}
+
+fn were(number: u64, one: &str, many: &str) -> String {
+    if number == 1 { one.to_owned() } else { many.to_owned() }
+}
+
+/// States that have ended well, for those who count.
+pub(super) fn is_good(state: State) -> bool {
+    state == State::Fulfilled
+}

@@ -1,0 +1,332 @@
+//! What becomes of a batch while it runs: counts for the bar, a line in the results for every row that has ended, and
+//! with `jsonl` an order a line.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Job, unwritable};
+use crate::batch::{Event, Layout, Results, Retry};
+use crate::commands::link::Connected;
+use crate::commands::send::told;
+use crate::domain::{Order, State};
+use crate::error::Result;
+use crate::ledger::{Batch, Hold, PlannedRow, Standings};
+use crate::output::{Bar, Format, Tally, Tone, order_json};
+use crate::topup::Desk;
+
+/// How many held rows are told one by one.
+const HELD_SHOWN_MAX: u64 = 20;
+/// The pace is that of so long.
+const PACE_WINDOW: Duration = Duration::from_mins(1);
+
+/// Consumes the events of a run.
+pub(super) struct Report<'a> {
+    job: &'a Job<'a>,
+    desk: &'a Desk,
+    batch: Batch,
+    layout: Layout,
+    bar: Option<Bar>,
+    total: u64,
+    counts: BTreeMap<State, u64>,
+    /// Orders by state when the run began.
+    pub before: Standings,
+    /// Rows that other commands had made orders of.
+    pub elsewhere: BTreeMap<State, u64>,
+    results: Option<Results>,
+    /// What went wrong with the results; the ledger knows all the same.
+    pub trouble: Option<io::Error>,
+    /// Held rows by why.
+    pub held_repeats: u64,
+    /// Rows that a cap holds.
+    pub held_caps: u64,
+    /// Rows whose ref is another order's.
+    pub held_clashes: u64,
+    lines_before: u64,
+    /// When the run began.
+    pub started: Instant,
+    pace: Pace,
+}
+
+/// Rows sent in the last minute.
+#[derive(Default)]
+struct Pace {
+    since: Option<Instant>,
+    sent: u64,
+    last: Option<u64>,
+}
+
+impl Pace {
+    fn count(&mut self, rows: u64) {
+        let now = Instant::now();
+        let since = *self.since.get_or_insert(now);
+        self.sent += rows;
+        let took = now.duration_since(since);
+        if took >= PACE_WINDOW {
+            self.last = Some(per_minute(self.sent, took));
+            self.since = Some(now);
+            self.sent = 0;
+        }
+    }
+
+    fn per_minute(&self) -> Option<u64> {
+        let took = self.since?.elapsed();
+        // The first seconds say little.
+        let now = (took >= Duration::from_secs(5)).then(|| per_minute(self.sent, took));
+        self.last.or(now)
+    }
+}
+
+fn per_minute(count: u64, took: Duration) -> u64 {
+    let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1);
+    count.saturating_mul(60_000) / millis
+}
+
+impl<'a> Report<'a> {
+    /// Begins the results with what has ended before, so that they are complete at any moment.
+    pub fn begin(job: &'a Job<'a>, connected: &'a Connected, batch: &Batch) -> Result<Self> {
+        let desk = &connected.desk;
+        let before = desk.ledger.standings(batch)?;
+        let mut counts = before.states.clone();
+        let elsewhere = desk.ledger.standings_elsewhere(batch)?.states;
+        for (state, orders) in &elsewhere {
+            *counts.entry(*state).or_default() += orders;
+        }
+        let mut report = Self {
+            total: counts.values().sum(),
+            layout: job.layout(),
+            bar: Some(job.session.printer.bar()),
+            job,
+            desk,
+            batch: batch.clone(),
+            counts,
+            before,
+            elsewhere,
+            results: None,
+            trouble: None,
+            held_repeats: 0,
+            held_caps: 0,
+            held_clashes: 0,
+            lines_before: 0,
+            started: Instant::now(),
+            pace: Pace::default(),
+        };
+        let mut results = report.rewritten()?.map_err(unwritable)?;
+        results.publish().map_err(unwritable)?;
+        report.lines_before = results.lines();
+        report.results = Some(results);
+        report.show();
+        Ok(report)
+    }
+
+    /// The results of everything that has ended, in the order of the sheet.
+    fn rewritten(&self) -> Result<io::Result<Results>> {
+        let mut results = match Results::begin(&self.job.file.results, &self.layout) {
+            Ok(results) => results,
+            Err(error) => return Ok(Err(error)),
+        };
+        let mut written = Ok(());
+        self.desk.ledger.each_order(&self.batch, &mut |row| {
+            if written.is_ok() && row.order.state.is_final() {
+                written = results.write(row.row, row.cells.as_deref(), &row.order);
+            }
+            Ok(())
+        })?;
+        Ok(written.map(|()| results))
+    }
+
+    /// The rows that were definitely not delivered, ready to be mended and sent.
+    fn retry(&self) -> Result<io::Result<u64>> {
+        let path = self.job.retry_path();
+        let mut retry = match Retry::begin(&path, &self.layout) {
+            Ok(retry) => retry,
+            Err(error) => return Ok(Err(error)),
+        };
+        let mut written = Ok(());
+        self.desk.ledger.each_order(&self.batch, &mut |row| {
+            let is_undelivered = matches!(row.order.state, State::Rejected | State::Refunded);
+            if written.is_ok() && is_undelivered && row.cells.is_some() {
+                written = retry.write(row.cells.as_deref(), &row.order);
+            }
+            Ok(())
+        })?;
+        let lines = retry.lines();
+        Ok(written.and_then(|()| retry.publish()).and_then(|()| retry.finish()).map(|()| lines))
+    }
+
+    /// One thing that has happened.
+    pub fn take(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Claimed(rows) => {
+                self.count(State::Planned, State::Sending, *rows);
+                self.pace.count(*rows);
+            }
+            Event::Moved { from, order } => {
+                self.count(*from, order.state, 1);
+                self.ended(order);
+            }
+            Event::Existing(order) => {
+                self.count(State::Planned, order.state, 1);
+            }
+            Event::Held(row, hold) => self.held(row, hold),
+            Event::Waiting { .. } => {}
+        }
+        self.show();
+    }
+
+    fn count(&mut self, from: State, to: State, rows: u64) {
+        if let Some(known) = self.counts.get_mut(&from) {
+            *known = known.saturating_sub(rows);
+        }
+        *self.counts.entry(to).or_default() += rows;
+    }
+
+    fn ended(&mut self, order: &Order) {
+        let printer = &self.job.session.printer;
+        let is_end = order.state.is_final() || order.state == State::InReview;
+        let is_told = is_end || (self.job.sending.no_wait && order.state == State::Accepted);
+        if is_told && printer.format() == Format::Jsonl {
+            // A reader that has gone away is no failure, and a full disk shows at the end.
+            if let Err(error) = printer.json(&order_json(order)) {
+                self.trouble.get_or_insert(error);
+            }
+        }
+        if order.state.is_final() {
+            self.write(order);
+        }
+    }
+
+    fn write(&mut self, order: &Order) {
+        let Some(results) = &mut self.results else { return };
+        let sheet = self.batch.sheet.as_ref();
+        let cells = match (order.row, sheet) {
+            (Some(row), Some(sheet)) => self.desk.ledger.cells(sheet, row).unwrap_or_default(),
+            _ => None,
+        };
+        if let Err(error) = results.write(order.row, cells.as_deref(), order) {
+            let message = format!("the results can't be written any more: {error}; the ledger has them all the same");
+            self.job.session.printer.warn(&message);
+            self.trouble.get_or_insert(error);
+            self.results = None;
+        }
+    }
+
+    fn held(&mut self, row: &PlannedRow, hold: &Hold) {
+        let (line, phone) = (row.row, &row.intent.phone);
+        let why = match hold {
+            Hold::Repeat(order) => {
+                self.held_repeats += 1;
+                format!("a repeat, which needs `--again`: {}", told(order))
+            }
+            Hold::OverCap(passed) => {
+                self.held_caps += 1;
+                format!("`{phone}` would pass `{}` of {} DZD", passed.cap, passed.limit)
+            }
+            Hold::Clash(order) => {
+                self.held_clashes += 1;
+                format!("its ref is another order's: {}", told(order))
+            }
+        };
+        if self.held_repeats + self.held_caps + self.held_clashes <= HELD_SHOWN_MAX {
+            self.job.session.printer.warn(&format!("line {line} stays planned: {why}"));
+        }
+    }
+
+    fn show(&mut self) {
+        let (counts, total) = (&self.counts, self.total);
+        let of = |wanted: fn(State) -> bool| -> u64 {
+            counts.iter().filter(|(state, _)| wanted(**state)).map(|(_, count)| count).sum()
+        };
+        let planned = of(|state| state == State::Planned);
+        let per_minute = self.pace.per_minute();
+        let eta = per_minute
+            .filter(|pace| *pace > 0 && planned > 0)
+            .map(|pace| Duration::from_secs(planned.saturating_mul(60) / pace));
+        let tally = Tally {
+            total,
+            done: of(State::is_final),
+            sent: total.saturating_sub(planned),
+            parts: PARTS
+                .iter()
+                .map(|(state, tone)| (state.word(), counts.get(state).copied().unwrap_or_default(), *tone))
+                .collect(),
+            per_minute,
+            eta,
+            waiting: None,
+        };
+        if let Some(bar) = &self.bar {
+            bar.show(&tally);
+        }
+    }
+
+    /// The run is over: the bar goes.
+    pub fn finish(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish();
+        }
+    }
+
+    /// Writes the results in the order of the sheet, and the rows to be retried. How many those are.
+    pub fn close(&mut self) -> Result<u64> {
+        let mut outcome = Ok(());
+        if let Some(results) = self.results.take() {
+            let has_grown = results.lines() > self.lines_before;
+            outcome = results.finish();
+            if outcome.is_ok() && has_grown {
+                outcome = self
+                    .rewritten()?
+                    .and_then(|mut results| results.publish().and_then(|()| results.finish()));
+            }
+        }
+        let retry = self.retry()?;
+        let lines = *retry.as_ref().unwrap_or(&0);
+        if let Err(error) = outcome.and(retry.map(|_| ())) {
+            self.job
+                .session
+                .printer
+                .warn(&format!("the results can't be written: {error}; the ledger has them all the same"));
+            self.trouble.get_or_insert(error);
+        }
+        Ok(lines)
+    }
+}
+
+/// Counts in the order in which people want to know them.
+const PARTS: [(State, Tone); 10] = [
+    (State::Fulfilled, Tone::Good),
+    (State::Refunded, Tone::Bad),
+    (State::Rejected, Tone::Bad),
+    (State::Conflict, Tone::Bad),
+    (State::Unknown, Tone::Warning),
+    (State::InReview, Tone::Warning),
+    (State::Accepted, Tone::Plain),
+    (State::Sending, Tone::Plain),
+    (State::Cancelled, Tone::Muted),
+    (State::WrittenOff, Tone::Muted),
+];
+
+impl Job<'_> {
+    /// The caller's columns.
+    fn layout(&self) -> Layout {
+        let columns = self.sheet.columns();
+        Layout {
+            header: self.sheet.header().to_vec(),
+            phone: Some(columns.phone),
+            reference: columns.reference,
+            separator: self.sheet.separator(),
+        }
+    }
+
+    /// `november.retry.csv` beside `november.results.csv`.
+    pub(super) fn retry_path(&self) -> std::path::PathBuf {
+        let results = &self.file.results;
+        let name = results.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let stem = name
+            .strip_suffix(".results.csv")
+            .or_else(|| name.strip_suffix(".csv"))
+            .unwrap_or(&name);
+        results.with_file_name(format!("{stem}.retry.csv"))
+    }
+}

@@ -1,0 +1,155 @@
+//! Where a sheet comes from: a file, or standard input, which is kept beside the ledger so that the batch can go on.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::Sending;
+use crate::commands::session::Session;
+use crate::domain::{Label, LabelError};
+use crate::error::{Error, Result};
+
+/// Where the sheet is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A file.
+    File(PathBuf),
+    /// Standard input.
+    Stdin,
+}
+
+/// The label of what comes from standard input.
+const STDIN_LABEL: &str = "stdin";
+
+/// A sheet in a file, whatever it came from.
+pub(super) struct SheetFile {
+    /// The file that is read.
+    pub path: PathBuf,
+    /// What people call it.
+    pub shown: String,
+    /// The batch's name.
+    pub label: Label,
+    /// Where results go.
+    pub results: PathBuf,
+    /// Where what came from standard input is kept once it is planned.
+    keep: Option<PathBuf>,
+}
+
+impl Source {
+    /// Brings the sheet into a file and names its batch.
+    pub(super) fn prepare(&self, session: &Session, sending: &Sending) -> Result<SheetFile> {
+        match self {
+            Self::File(path) => of_file(path, sending),
+            Self::Stdin => of_stdin(session, sending),
+        }
+    }
+}
+
+fn of_file(path: &Path, sending: &Sending) -> Result<SheetFile> {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let label = match &sending.label {
+        Some(label) => label.clone(),
+        None => stem.parse().map_err(|error: LabelError| {
+            Error::usage("label", format!("the file's name gives no label: {error}"))
+                .hint("give the batch a name with `--label`")
+        })?,
+    };
+    let results = match &sending.results {
+        Some(results) => results.clone(),
+        None => path.with_file_name(format!("{stem}.results.csv")),
+    };
+    Ok(SheetFile {
+        path: path.to_owned(),
+        shown: path.display().to_string(),
+        label,
+        results,
+        keep: None,
+    })
+}
+
+fn of_stdin(session: &Session, sending: &Sending) -> Result<SheetFile> {
+    let failed = |path: &Path, error: io::Error| {
+        Error::usage("stdin_unkept", format!("what comes from standard input can't be kept in `{}`", path.display()))
+            .because(error)
+            .hint("put the sheet into a file, and name that")
+    };
+    let label = match &sending.label {
+        Some(label) => label.clone(),
+        None => STDIN_LABEL
+            .parse()
+            .map_err(|error: LabelError| Error::internal(error.to_string()))?,
+    };
+    let ledger = &session.config.ledger.value;
+    let mut name = ledger.file_name().unwrap_or_default().to_owned();
+    name.push(".sheets");
+    let directory = ledger.with_file_name(name);
+    crate::config::private_directory(&directory).map_err(|error| failed(&directory, error))?;
+    let draft = directory.join(format!("stdin-{}.part", std::process::id()));
+    spool(&draft).map_err(|error| failed(&draft, error))?;
+    let results = sending
+        .results
+        .clone()
+        .unwrap_or_else(|| PathBuf::from(format!("{STDIN_LABEL}.results.csv")));
+    let keep = directory.join(format!("{}.csv", file_name_of(&label)));
+    Ok(SheetFile {
+        path: draft,
+        shown: "standard input".to_owned(),
+        label,
+        results,
+        keep: Some(keep),
+    })
+}
+
+/// Standard input into a private file, as it comes.
+fn spool(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    io::copy(&mut io::stdin().lock(), &mut file)?;
+    file.flush()?;
+    file.sync_all()
+}
+
+/// A label as the name of a file.
+fn file_name_of(label: &Label) -> String {
+    let plain = |character: char| {
+        if character.is_alphanumeric() || "-_. ".contains(character) { character } else { '_' }
+    };
+    label.as_str().chars().map(plain).collect()
+}
+
+impl SheetFile {
+    /// Whether the sheet came from standard input.
+    pub fn is_stdin(&self) -> bool {
+        self.keep.is_some()
+    }
+
+    /// The file that the batch goes on with, kept from now on.
+    pub fn kept(&self) -> Result<String> {
+        if let Some(keep) = &self.keep {
+            // A copy and not a move: the draft is still read.
+            fs::copy(&self.path, keep).and_then(|_| File::open(keep)?.sync_all()).map_err(|error| {
+                Error::usage("stdin_unkept", format!("the sheet can't be kept in `{}`", keep.display()))
+                    .because(error)
+                    .hint("put the sheet into a file, and name that")
+            })?;
+        }
+        Ok(self.resumed_from().display().to_string())
+    }
+
+    /// The file that the batch goes on with.
+    pub fn resumed_from(&self) -> &Path {
+        self.keep.as_deref().unwrap_or(&self.path)
+    }
+}
+
+impl Drop for SheetFile {
+    fn drop(&mut self) {
+        if self.is_stdin() {
+            // A draft that stays is written over by the next process of this number.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}

@@ -38,7 +38,7 @@ impl Money {
 }
 
 /// Groups digits by three with a space: `10000` becomes `10 000`.
-pub(super) fn group_thousands(digits: &str) -> String {
+pub fn group_thousands(digits: &str) -> String {
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {

@@ -3,11 +3,12 @@
 //! The rooms, from the street to the cellar; imports run one way, down:
 //!
 //! ```text
-//! main -> cli -> commands -> topup -> { api, ledger } -> domain
-//!                   `-> output, config          simulator stands apart
+//! main -> cli -> commands -> batch -> topup -> { api, ledger } -> domain
+//!                   `-> output, config                   simulator stands apart
 //! ```
 
 pub mod api;
+pub mod batch;
 pub mod cli;
 pub mod clock;
 pub mod commands;

@@ -12,6 +12,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "commands",
         &[
+            "batch",
             "topup",
             "api",
             "ledger",
@@ -23,6 +24,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "stop",
             "simulator",
         ],
+    ),
+    (
+        "batch",
+        &["topup", "api", "ledger", "domain", "error", "clock", "stop"],
     ),
     ("topup", &["api", "ledger", "domain", "clock", "stop"]),
     ("api", &["domain", "clock"]),

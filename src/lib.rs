@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! main -> cli -> commands -> batch -> topup -> { api, ledger } -> domain
-//!                   `-> output, config                   simulator stands apart
+//!                   `-> output, config          simulator stands apart
 //! ```
 
 pub mod api;

@@ -105,12 +105,16 @@ pub enum Kind {
     Unknown,
     /// Unavailable; nothing was sent.
     Unavailable,
+    /// The batch ended; some rows were rejected or refunded.
+    Partial,
     /// Accepted, not final when we stopped waiting.
     Open,
     /// A cap, a threshold or the balance.
     Limit,
     /// The ledger or its disk.
     Ledger,
+    /// The batch is running elsewhere.
+    Busy,
     /// Ctrl-C.
     Interrupted,
     /// SIGTERM.
@@ -127,6 +131,8 @@ impl Kind {
             Self::Auth => ExitCode::Auth,
             Self::Unknown => ExitCode::Unknown,
             Self::Unavailable => ExitCode::Unavailable,
+            Self::Partial => ExitCode::Partial,
+            Self::Busy => ExitCode::Busy,
             Self::Open => ExitCode::Open,
             Self::Limit => ExitCode::Limit,
             Self::Ledger => ExitCode::Ledger,
@@ -144,6 +150,8 @@ impl Kind {
             Self::Auth => "auth",
             Self::Unknown => "unknown",
             Self::Unavailable => "unavailable",
+            Self::Partial => "partial",
+            Self::Busy => "busy",
             Self::Open => "open",
             Self::Limit => "limit",
             Self::Ledger => "ledger",

@@ -4,10 +4,14 @@
 //! settles them by sweeping the provider's list; what happens is told in one kind of event, which progress, results
 //! and summary consume.
 
+mod draft;
 mod engine;
 mod event;
+mod line;
 mod plan;
 mod preview;
+mod results;
+mod retry;
 mod schedule;
 pub mod sheet;
 mod sweeper;
@@ -16,3 +20,5 @@ pub use engine::{Options, Outcome, Stopped, run};
 pub use event::Event;
 pub use plan::{KEPT_MAX, Reading, Terms};
 pub use preview::{Bounds, PlanTotals, Preview, Totals};
+pub use results::{Layout, Results};
+pub use retry::Retry;

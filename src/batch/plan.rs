@@ -68,7 +68,10 @@ impl Terms {
         let digest = Sha256::new()
             .chain_update("oneclick sheet 1\n")
             .chain_update(sheet.digest())
-            .chain_update(format!("{:?}\n{:?}\n{:?}\n", self.plan, self.amount, self.max_per_send))
+            .chain_update(format!(
+                "{:?}\n{:?}\n{:?}\n",
+                self.plan, self.amount, self.max_per_send
+            ))
             .chain_update(format!("{:?}", self.catalogue))
             .finalize();
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -132,7 +135,8 @@ impl Terms {
         let asked = entry.plan.as_ref().or(self.plan.as_ref());
         let plan = match asked {
             None if has_plans => {
-                let reason = "the plan is empty; fill the cell, or give a plan for all such rows with `--plan`";
+                let reason =
+                    "the plan is empty; fill the cell, or give a plan for all such rows with `--plan`";
                 return Err(refuse("plan", String::new(), reason.to_owned(), Against::Sheet));
             }
             None | Some(PlanCell::Auto) => self.catalogue.prepaid_for(&entry.phone).ok_or_else(|| {
@@ -147,14 +151,23 @@ impl Terms {
         };
         if !plan.enabled {
             let reason = "the plan can't be sold just now; `oneclick plans` shows those that can";
-            return Err(refuse("plan", plan.code.to_string(), reason.to_owned(), Against::Catalogue));
+            return Err(refuse(
+                "plan",
+                plan.code.to_string(),
+                reason.to_owned(),
+                Against::Catalogue,
+            ));
         }
         let asked = entry.amount.or(self.amount);
         let amount = plan.price.settle(asked).map_err(|error| {
             let value = asked.map(|amount| amount.to_string()).unwrap_or_default();
             let reason = format!("{error} (`{}`)", plan.code);
             // A missing amount is the sheet's fault, whatever the catalogue says.
-            let against = if asked.is_none() { Against::Sheet } else { Against::Catalogue };
+            let against = if asked.is_none() {
+                Against::Sheet
+            } else {
+                Against::Catalogue
+            };
             refuse("amount", value, reason, against)
         })?;
         match self.max_per_send {
@@ -208,7 +221,9 @@ fn write_cells(row: &Row, cells: &mut String) {
         if place > 0 {
             cells.push(',');
         }
-        let is_plain = cell.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
+        let is_plain = cell
+            .bytes()
+            .all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
         if is_plain {
             cells.push('"');
             cells.push_str(cell);

@@ -149,7 +149,9 @@ impl Preview {
     fn take(&mut self, resolved: Resolved, with_repeats: bool) {
         let needs_consent = resolved.needs_consent();
         let is_to_send = resolved.is_to_send();
-        let Resolved { row, fate, repeat, .. } = resolved;
+        let Resolved {
+            row, fate, repeat, ..
+        } = resolved;
         match fate {
             Fate::New | Fate::Again => {}
             Fate::Known(state) => {

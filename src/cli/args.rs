@@ -10,8 +10,8 @@ use super::complete::{complete_plans, complete_profiles, complete_refs};
 use super::help;
 use crate::config::{ColorChoice, OutputFormat};
 use crate::domain::{
-    Amount, Environment, Money, Operator, Phone, PhoneReading, PlanCode, Ref, RefPrefix, SettledAs, Span,
-    State, When,
+    Amount, Environment, Label, Money, Operator, Phone, PhoneReading, PlanCode, Ref, RefPrefix, SettledAs,
+    Span, State, When,
 };
 
 /// Prepaid mobile credit, each top-up at most once
@@ -78,6 +78,9 @@ pub(super) enum Command {
     /// Send one top-up, and wait for its end
     #[command(after_help = help::SEND)]
     Send(SendArgs),
+    /// Send a sheet of top-ups; the same command again goes on where it stopped
+    #[command(after_help = help::BATCH)]
+    Batch(Box<BatchArgs>),
     /// Work with refs: make them, ask what became of them, settle them
     #[command(subcommand)]
     Ref(RefCommand),
@@ -143,6 +146,81 @@ pub(super) struct SendArgs {
     /// Send even though the same phone, plan and amount went out not long ago
     #[arg(long)]
     pub again: bool,
+}
+
+#[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one flag of the command line"
+)]
+pub(super) struct BatchArgs {
+    /// The sheet: CSV as spreadsheets save it, or `-` for standard input
+    #[arg(value_name = "FILE", required_unless_present = "list")]
+    pub file: Option<PathBuf>,
+    /// The plan of rows without one: a code, or `auto` for the prepaid plan of the number's prefix (the default where
+    /// the sheet has no plan column)
+    #[arg(long, value_name = "CODE", add = ArgValueCompleter::new(complete_plans))]
+    pub plan: Option<PlanArg>,
+    /// The face value of rows without one, in whole dinars
+    #[arg(long, value_name = "DZD", allow_hyphen_values = true)]
+    pub amount: Option<Amount>,
+    /// The batch's name: the same name and row mean the same top-up, for ever (default: the file's name)
+    #[arg(long, value_name = "TEXT")]
+    pub label: Option<Label>,
+    /// Show what would be sent and what it costs; send nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Consent to sending, where nobody can be asked
+    #[arg(long)]
+    pub yes: bool,
+    /// Consent only if this is the face value of the sheet, or of what is left to send
+    #[arg(long, value_name = "DZD", value_parser = dinars)]
+    pub confirm_total: Option<u64>,
+    /// Refuse a sheet that does not have so many rows
+    #[arg(long, value_name = "COUNT")]
+    pub expect_count: Option<u64>,
+    /// Refuse a sheet that does not have this face value
+    #[arg(long, value_name = "DZD", value_parser = dinars)]
+    pub expect_total: Option<u64>,
+    /// Leave out rows that can't be sent, and repeats without `--again`; send the others
+    #[arg(long)]
+    pub skip_bad: bool,
+    /// Send repeats as well: a number that is in the sheet twice, or that got the same not long ago
+    #[arg(long)]
+    pub again: bool,
+    /// Refuse to send more face value than this in one run
+    #[arg(long, value_name = "DZD", value_parser = dinars)]
+    pub max_total: Option<u64>,
+    /// Send at most so many rows in this run
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
+    /// Send as far as the money goes, although the balance does not cover all rows
+    #[arg(long)]
+    pub until_empty: bool,
+    /// Return as soon as every row has been sent (exit code 8), without waiting for their ends
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Where the results go (default: `<name>.results.csv` beside the sheet)
+    #[arg(long, value_name = "FILE")]
+    pub results: Option<PathBuf>,
+    /// List the batches, and how far each is
+    #[arg(long, exclusive = false, conflicts_with = "file")]
+    pub list: bool,
+}
+
+/// Whole dinars of many top-ups together, as people write them.
+fn dinars(text: &str) -> Result<u64, String> {
+    let digits: String = text
+        .trim()
+        .chars()
+        .filter(|character| !matches!(character, ' ' | '\u{a0}' | '\u{202f}'))
+        .collect();
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits
+        .parse()
+        .ok()
+        .filter(|_| is_number)
+        .ok_or_else(|| format!("`{text}` is no total; write whole dinars, as in `60000`"))
 }
 
 fn phone(text: &str) -> Result<PhoneReading, crate::domain::PhoneError> {
@@ -246,6 +324,9 @@ pub(super) struct ListArgs {
     /// Only orders to this number
     #[arg(long, value_name = "NUMBER")]
     pub phone: Option<Phone>,
+    /// Only orders of this batch
+    #[arg(long, value_name = "LABEL")]
+    pub batch: Option<Label>,
     /// Only orders from then on: a day, an exact time, `today`, `yesterday`, or how long ago, as in `7d`
     #[arg(long, value_name = "WHEN")]
     pub since: Option<When>,

@@ -13,6 +13,7 @@ Examples:
   oneclick config init
   oneclick balance
   oneclick send --plan auto --phone '0778 03 73 40' --amount 500
+  oneclick batch november.csv
   oneclick ref check
 "
     };
@@ -29,11 +30,13 @@ Exit codes:
   2    usage, a bad file, a missing confirmation
   3    refused before it was made, or refunded
   4    the key is missing, wrong, disabled or blocked
+  5    the batch ended; some rows were rejected or refunded
   6    at least one outcome is unknown: it may have been paid
   7    unavailable; nothing was sent
   8    accepted, not final when the waiting ended
   9    a cap, a threshold or the balance stopped it
   10   the ledger is damaged, newer or can't be written; the disk is full
+  11   the batch is running in another process
   130  interrupted (143: terminated), after answers on their way were stored
 
 Variables:
@@ -57,6 +60,22 @@ Examples:
 Each order is written to the ledger before it is sent. Where an answer is lost, oneclick asks
 before it does anything else, and sends again only under the same ref. Exit code 6 means that
 nobody knows yet: do not send it under another ref; run `oneclick ref check`.";
+
+pub(super) const BATCH: &str = "\
+Examples:
+  oneclick batch november.csv --dry-run
+  oneclick batch november.csv
+  oneclick batch november.csv --yes --expect-count 3000 -o json
+  cut -d, -f2,5 export.csv | oneclick batch - --label november --plan auto --yes
+  oneclick batch --list
+
+The sheet has a header (`phone,amount,plan,ref,note` in English, French or Arabic, in any order), or none:
+`phone,amount` or `phone,plan,amount`. All rows are checked before any is sent.
+
+The same command again goes on where it stopped, and never sends a row twice: a row is known by its ref, or by the
+batch's name, phone, plan, amount and how often they occur, so that the sheet may be sorted, saved anew, shortened
+or added to. `november.results.csv` says what became of every row; `november.retry.csv` has those that were not
+delivered. The first Ctrl-C sends no new rows and awaits the answers on their way; the second leaves at once.";
 
 pub(super) const CHECK: &str = "\
 Examples:

@@ -32,7 +32,11 @@ fn run(arguments: &[OsString]) -> ExitCode {
         Err(error) => return usage(&error, arguments),
     };
     let globals = cli.globals();
-    match cli.understand() {
+    let words: Vec<_> = arguments
+        .iter()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    match cli.understand(&words) {
         Ok(request) => commands::run(request, &globals),
         Err(error) => {
             commands::fallback_printer(&globals).error(&error);

@@ -1,11 +1,12 @@
 //! From what was typed to what is wanted.
 
 use super::args::{
-    BalanceArgs, Cli, Command, ConfigCommand, ListArgs, PlanArg, PlansArgs, RefCommand, SendArgs,
+    BalanceArgs, BatchArgs, Cli, Command, ConfigCommand, ListArgs, PlanArg, PlansArgs, RefCommand, SendArgs,
     SimulateArgs,
 };
 use super::complete;
-use crate::commands::{Globals, Request, balance, config, plans, refs, send, simulate};
+use crate::batch::sheet::PlanCell;
+use crate::commands::{Globals, Request, balance, batch, config, plans, refs, send, simulate};
 use crate::config::Overrides;
 use crate::domain::Environment;
 use crate::error::{Error, Result};
@@ -29,7 +30,8 @@ impl Cli {
         }
     }
 
-    pub(super) fn understand(self) -> Result<Request> {
+    /// `words`: what was typed, to be typed again.
+    pub(super) fn understand(self, words: &[String]) -> Result<Request> {
         let profile = self.global.profile;
         Ok(match self.command {
             Command::Balance(BalanceArgs { min }) => Request::Balance(balance::Request { min }),
@@ -43,6 +45,7 @@ impl Cli {
                 refresh,
             }),
             Command::Send(typed) => Request::Send(sending(typed)),
+            Command::Batch(typed) => Request::Batch(batching(*typed, words)),
             Command::Ref(typed) => Request::Refs(refs_request(typed)),
             Command::Config(typed) => Request::Config(config_request(typed, profile)),
             Command::Simulate(typed) => Request::Simulate(simulate_request(*typed)?),
@@ -65,6 +68,53 @@ fn sending(typed: SendArgs) -> send::Request {
         dry_run: typed.dry_run,
         again: typed.again,
     }
+}
+
+fn batching(typed: BatchArgs, words: &[String]) -> batch::Request {
+    let Some(file) = typed.file.filter(|_| !typed.list) else {
+        return batch::Request::List;
+    };
+    let source = if file.as_os_str() == "-" {
+        batch::Source::Stdin
+    } else {
+        batch::Source::File(file)
+    };
+    batch::Request::Send(Box::new(batch::Sending {
+        source,
+        plan: typed.plan.map(|plan| match plan {
+            PlanArg::Auto => PlanCell::Auto,
+            PlanArg::Code(code) => PlanCell::Code(code),
+        }),
+        amount: typed.amount,
+        label: typed.label,
+        dry_run: typed.dry_run,
+        yes: typed.yes,
+        confirm_total: typed.confirm_total,
+        expect_count: typed.expect_count,
+        expect_total: typed.expect_total,
+        skip_bad: typed.skip_bad,
+        again: typed.again,
+        max_total: typed.max_total,
+        limit: typed.limit,
+        until_empty: typed.until_empty,
+        no_wait: typed.no_wait,
+        results: typed.results,
+        typed: retyped(words),
+    }))
+}
+
+/// The words behind the program's name, without `--confirm-total`: what is left to send has another total.
+fn retyped(words: &[String]) -> Vec<String> {
+    let mut kept = Vec::new();
+    let mut words = words.iter().skip(1);
+    while let Some(word) = words.next() {
+        if word == "--confirm-total" {
+            words.next();
+        } else if !word.starts_with("--confirm-total=") {
+            kept.push(word.clone());
+        }
+    }
+    kept
 }
 
 fn refs_request(typed: RefCommand) -> refs::Request {
@@ -101,6 +151,7 @@ fn list_request(typed: ListArgs) -> refs::list::Request {
     refs::list::Request {
         states: typed.state,
         phone: typed.phone,
+        batch: typed.batch,
         since: typed.since,
         until: typed.until,
         open: typed.open,

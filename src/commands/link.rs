@@ -1,5 +1,7 @@
 //! The way to the provider: key, client, account, catalogue, balance; and the desk that they make together.
 
+use std::sync::Arc;
+
 use secrecy::{ExposeSecret, SecretString};
 
 use super::outcome::asked_error;
@@ -26,7 +28,7 @@ pub(super) struct Link {
 
 /// Everything that orders are worked on with, for the account of the configured key.
 pub(super) struct Connected {
-    pub desk: Desk,
+    pub desk: Arc<Desk>,
     pub identity: Identity,
     fingerprint: KeyFingerprint,
 }
@@ -162,7 +164,7 @@ impl Session {
         }
     }
 
-    fn rate_for(&self, environment: Environment) -> Rate {
+    pub(super) fn rate_for(&self, environment: Environment) -> Rate {
         let per_minute = |count| std::num::NonZeroU32::new(count).map_or(Rate::Unlimited, Rate::PerMinute);
         match (self.config.rate.value, environment) {
             _ if self.simulates => Rate::Unlimited,
@@ -178,14 +180,14 @@ impl Session {
         let ledger = self.ledger()?;
         let link = self.link().await?;
         let identity = self.identify(&link, Some(&ledger)).await?;
-        let desk = Desk {
+        let desk = Arc::new(Desk {
             client: link.client,
             ledger,
             clock: self.clock,
             stop: self.stop.clone(),
             account: identity.account.clone(),
             pace: self.pace(),
-        };
+        });
         Ok(Connected {
             desk,
             identity,

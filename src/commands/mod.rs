@@ -2,6 +2,7 @@
 //! was typed, and nothing here knows how HTTP or the database work.
 
 pub mod balance;
+pub mod batch;
 pub mod config;
 mod link;
 mod outcome;
@@ -24,6 +25,8 @@ pub enum Request {
     Plans(plans::Request),
     /// `send`
     Send(send::Request),
+    /// `batch`
+    Batch(batch::Request),
     /// `ref …`
     Refs(refs::Request),
     /// `config …`
@@ -80,6 +83,7 @@ fn dispatch(session: &Session, request: Request) -> Result<ExitCode> {
         Request::Config(request) if !request.asks_the_provider() => config::run_offline(session, &request),
         Request::Balance(request) => session.block_on(balance::run(session, &request)),
         Request::Plans(request) => session.block_on(plans::run(session, &request)),
+        Request::Batch(request) => session.block_on(batch::run(session, &request)),
         Request::Send(request) => session.block_on(send::run(session, &request)),
         Request::Refs(request) => session.block_on(refs::run(session, request)),
         Request::Config(request) => session.block_on(config::run(session, &request)),

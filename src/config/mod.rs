@@ -32,7 +32,7 @@ pub use env::{Env, PREFIX, Places};
 pub use init::{Initial, InitialKey, add_profile, initial_file};
 pub use keys::{KEYS, Key, Place};
 pub use origin::{Origin, Setting};
-pub use private::write_private;
+pub use private::{private_directory, shell_word, write_private};
 pub use secret::KeySource;
 pub use show::Row;
 pub use values::{Cap, ColorChoice, Concurrency, OutputFormat, Rate, ValueError};

@@ -25,8 +25,8 @@ pub(super) fn chmod_hint(path: &Path) -> String {
 }
 
 /// A text as one word of the shell; quoted only where it must be.
-fn shell_word(text: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "/._-+,:@%".contains(c);
+pub fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         text.to_owned()
     } else {
@@ -55,7 +55,7 @@ fn replace(target: &Path, text: &str) -> io::Result<()> {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
     };
-    make_directory(&directory)?;
+    private_directory(&directory)?;
     let name = target.file_name().ok_or(ErrorKind::InvalidInput)?;
     let draft = directory.join(format!(".{}.{:08x}", name.to_string_lossy(), fastrand::u32(..)));
     let written = write_new(&draft, text).and_then(|()| fs::rename(&draft, target));
@@ -77,7 +77,8 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-fn make_directory(path: &Path) -> io::Result<()> {
+/// Makes a directory that only its owner can enter, with all those above it.
+pub fn private_directory(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -3,6 +3,7 @@
 mod account;
 mod amount;
 mod cell;
+pub mod foreign;
 mod label;
 mod money;
 mod order;
@@ -17,7 +18,7 @@ pub use account::{Account, Environment, EnvironmentError, KeyFingerprint};
 pub use amount::{Amount, AmountError, AmountNote, AmountReading};
 pub use cell::{CellNote, as_text, shown};
 pub use label::{Label, LabelError, RowRefs};
-pub use money::{Money, MoneyError, Multiplier};
+pub use money::{Money, MoneyError, Multiplier, group_thousands};
 pub use order::{Difference, Intent, Offer, Order, ProviderStatus, Seen, SettledBy, TopupId, Verdict};
 pub use phone::{Phone, PhoneError, PhoneNote, PhoneReading};
 pub use plan::{Catalogue, Operator, Plan, PlanCode, PlanCodeError, Price, PriceError};

@@ -21,6 +21,11 @@ impl Money {
     /// No dinars.
     pub const ZERO: Self = Self(Decimal::ZERO);
 
+    /// So many whole dinars.
+    pub fn from_dinars(dinars: u64) -> Self {
+        Self(Decimal::from(dinars))
+    }
+
     /// With at least two decimals and thin groups of three, as people read it: `12 503.75`.
     pub fn grouped(self) -> String {
         let text = self.to_string();
@@ -38,7 +43,7 @@ impl Money {
 }
 
 /// Groups digits by three with a space: `10000` becomes `10 000`.
-pub(super) fn group_thousands(digits: &str) -> String {
+pub fn group_thousands(digits: &str) -> String {
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {

@@ -151,6 +151,34 @@ impl Ledger {
         Ok(standings)
     }
 
+    /// Rows of a batch's sheet that are orders of no batch or of another one: under refs of the caller's own.
+    pub fn standings_elsewhere(&self, batch: &Batch) -> Result<Standings> {
+        let reader = self.reader();
+        let mut standings = Standings::default();
+        let Some(sheet) = &batch.sheet else {
+            return Ok(standings);
+        };
+        let mut statement = reader.prepare_cached(
+            "SELECT state, count(*) FROM sheet_rows JOIN orders ON orders.id = order_id \
+             WHERE sheet_id = ?1 AND order_id IS NOT NULL AND batch_id IS NOT ?2 GROUP BY state",
+        )?;
+        let mut rows = statement.query([sheet.id, batch.id])?;
+        while let Some(row) = rows.next()? {
+            let state = required(row, "state", |text| text.parse::<State>().ok())?;
+            standings.states.insert(state, count(row.get(1)?));
+        }
+        Ok(standings)
+    }
+
+    /// The face value of all rows of a sheet, in dinars.
+    pub fn sheet_face(&self, sheet: &Sheet) -> Result<u64> {
+        let face: i64 = self
+            .reader()
+            .prepare_cached("SELECT coalesce(sum(amount), 0) FROM sheet_rows WHERE sheet_id = ?1")?
+            .query_row([sheet.id], |row| row.get(0))?;
+        Ok(count(face))
+    }
+
     /// Face values and costs of the orders of a batch that have or may have paid.
     pub fn paid(&self, batch: &Batch) -> Result<Paid> {
         let reader = self.reader();

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 
 use super::paint::Tone;
-use super::{csv, sanitise};
+use super::sanitise;
+use crate::domain::foreign::neutralise;
 use crate::domain::{Amount, Money, State};
 
 /// The most characters of foreign text that a terminal gets; off a terminal nothing is cut.
@@ -140,7 +141,7 @@ impl Cell {
     pub(super) fn for_csv(&self) -> String {
         let cleaned = sanitise::clean(&self.plain);
         if self.foreign {
-            csv::neutralise(&cleaned)
+            neutralise(&cleaned)
         } else {
             cleaned
         }

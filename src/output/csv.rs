@@ -6,15 +6,6 @@ pub(super) fn record<'a>(fields: impl IntoIterator<Item = &'a str>) -> String {
     quoted.join(",") + "\n"
 }
 
-/// Foreign text that a spreadsheet would run as a formula gets an apostrophe in front.
-pub(super) fn neutralise(text: &str) -> String {
-    if text.trim_start().starts_with(['=', '+', '-', '@']) {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    }
-}
-
 fn quote(field: &str) -> String {
     let padded = field.starts_with(' ') || field.ends_with(' ');
     if padded || field.contains([',', '"', '\n', '\r']) {
@@ -34,12 +25,5 @@ mod tests {
             record(["a", "b,c", "d\"e", " f", ""]),
             "a,\"b,c\",\"d\"\"e\",\" f\",\n"
         );
-    }
-
-    #[test]
-    fn formulas_are_neutralised() {
-        assert_eq!(neutralise("=HYPERLINK(1)"), "'=HYPERLINK(1)");
-        assert_eq!(neutralise(" @SUM(1)"), "' @SUM(1)");
-        assert_eq!(neutralise("500 - 3"), "500 - 3");
     }
 }

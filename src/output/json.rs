@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::sanitise::is_dangerous;
+use crate::domain::foreign::is_dangerous;
 
 /// Indented by two spaces, ending in a line break.
 pub(super) fn pretty(value: &Value) -> String {

@@ -12,6 +12,7 @@
 //!
 //! No other room writes to a stream. A reader that has gone away is no failure: what is left is dropped.
 
+mod bar;
 mod cell;
 mod csv;
 mod failure;
@@ -24,8 +25,10 @@ mod record;
 mod sanitise;
 mod sink;
 mod table;
+mod tally;
 mod terminal;
 
+pub use bar::Bar;
 pub use cell::Cell;
 pub use order::{order_json, order_record, orders_table};
 pub use paint::Tone;
@@ -34,4 +37,5 @@ pub use progress::Progress;
 pub use record::{Field, Record};
 pub use sanitise::{clean, isolate};
 pub use table::{Align, Column, Shown, Table};
+pub use tally::Tally;
 pub use terminal::{Colour, ColourError, Terminal};

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
+use super::bar::Bar;
 use super::failure::{describe, labelled};
 use super::json;
 use super::paint::{Label, Paint};
@@ -170,6 +171,11 @@ impl Printer {
         }
     }
 
+    /// Shows a list as people read it, among the messages: what is looked at before something is done.
+    pub fn message_table(&self, table: &Table) {
+        self.message(&table.for_people(self.terminal.columns, self.message_paint()));
+    }
+
     /// Shows one object.
     #[expect(
         clippy::needless_pass_by_value,
@@ -196,7 +202,12 @@ impl Printer {
 
     /// Writes bytes of our own as they are: completions, the manual.
     pub fn raw(&self, bytes: &[u8]) -> io::Result<()> {
-        lock(&self.stdout).write(bytes)
+        if self.terminal.stdout_is_terminal {
+            // The same terminal as that of the messages: data stands above what is being drawn.
+            lock(&self.messages).aside(|| lock(&self.stdout).write(bytes))
+        } else {
+            lock(&self.stdout).write(bytes)
+        }
     }
 
     /// Says what is being done; silent with `--quiet`.
@@ -263,6 +274,18 @@ impl Printer {
         }
     }
 
+    /// Reports how far a long batch is: a bar for people, otherwise a line now and then.
+    pub fn bar(&self) -> Bar {
+        let messages = Arc::clone(&self.messages);
+        if self.options.quiet {
+            Bar::silent(messages)
+        } else if self.terminal.stderr_is_terminal && !self.terminal.dumb {
+            Bar::drawn(messages, self.terminal.columns, self.message_paint())
+        } else {
+            Bar::lines(messages, self.message_paint())
+        }
+    }
+
     fn data(&self, text: &str) -> io::Result<()> {
         self.raw(text.as_bytes())
     }
@@ -307,4 +330,4 @@ pub(super) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 #[path = "printer_tests.rs"]
-mod tests;
+pub(super) mod tests;

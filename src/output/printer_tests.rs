@@ -44,14 +44,14 @@ impl Write for Gone {
 
 /// A printer in surroundings of the test's choice.
 #[derive(Clone)]
-struct Scene {
+pub(in crate::output) struct Scene {
     options: PrinterOptions,
     terminal: Terminal,
     answer: &'static str,
 }
 
 impl Scene {
-    fn at_a_terminal() -> Self {
+    pub(in crate::output) fn at_a_terminal() -> Self {
         Self {
             options: PrinterOptions::default(),
             terminal: Terminal::people(100),
@@ -59,7 +59,7 @@ impl Scene {
         }
     }
 
-    fn in_a_pipe() -> Self {
+    pub(in crate::output) fn in_a_pipe() -> Self {
         Self {
             terminal: Terminal::pipes(),
             ..Self::at_a_terminal()
@@ -71,18 +71,23 @@ impl Scene {
         self
     }
 
-    fn columns(mut self, columns: usize) -> Self {
+    pub(in crate::output) fn columns(mut self, columns: usize) -> Self {
         self.terminal.columns = columns;
         self
     }
 
-    fn colour(mut self, colour: Colour) -> Self {
+    pub(in crate::output) fn colour(mut self, colour: Colour) -> Self {
         self.options.colour = colour;
         self
     }
 
-    fn quiet(mut self) -> Self {
+    pub(in crate::output) fn quiet(mut self) -> Self {
         self.options.quiet = true;
+        self
+    }
+
+    pub(in crate::output) fn dumb(mut self) -> Self {
+        self.terminal.dumb = true;
         self
     }
 
@@ -109,7 +114,7 @@ impl Scene {
         stdout
     }
 
-    fn stderr(self, act: impl FnOnce(&Printer)) -> String {
+    pub(in crate::output) fn stderr(self, act: impl FnOnce(&Printer)) -> String {
         let (stdout, stderr) = self.after(act);
         assert_eq!(stdout, "");
         stderr

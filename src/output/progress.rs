@@ -17,7 +17,7 @@ pub(super) const MARKER: &str = "·";
 /// How often the spinner turns.
 const TURN: Duration = Duration::from_millis(100);
 
-/// Stderr, and the spinner that may be turning on its last line.
+/// Stderr, and the spinner or bar that may be drawn on its last lines.
 pub(super) struct Messages {
     sink: Sink,
     spinner: Option<ProgressBar>,
@@ -35,6 +35,28 @@ impl Messages {
             Some(spinner) => spinner.suspend(|| sink.write(text.as_bytes())),
             None => sink.write(text.as_bytes()),
         };
+    }
+
+    /// Runs `act`, which may write on the same terminal, while the spinner is away.
+    pub(super) fn aside<T>(&self, act: impl FnOnce() -> T) -> T {
+        match &self.spinner {
+            Some(spinner) => spinner.suspend(act),
+            None => act(),
+        }
+    }
+
+    /// Gives the last line to `spinner`; an older one gives way.
+    pub(super) fn hold(&mut self, spinner: &ProgressBar) {
+        self.stop_spinner();
+        self.spinner = Some(spinner.clone());
+    }
+
+    /// Takes `spinner` off the line; a newer one stays.
+    pub(super) fn release(&mut self, spinner: &ProgressBar) {
+        spinner.finish_and_clear();
+        if self.spinner.as_ref().is_some_and(ProgressBar::is_finished) {
+            self.spinner = None;
+        }
     }
 
     /// Takes the spinner off the line for good.
@@ -79,11 +101,7 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
             bar.set_style(style);
         }
-        {
-            let mut held = lock(&messages);
-            held.stop_spinner();
-            held.spinner = Some(bar.clone());
-        }
+        lock(&messages).hold(&bar);
         Self {
             messages,
             reporting: Reporting::Spinner {
@@ -122,11 +140,7 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         if let Reporting::Spinner { bar, .. } = &self.reporting {
-            bar.finish_and_clear();
-            let mut messages = lock(&self.messages);
-            if messages.spinner.as_ref().is_some_and(ProgressBar::is_finished) {
-                messages.spinner = None;
-            }
+            lock(&self.messages).release(bar);
         }
     }
 }

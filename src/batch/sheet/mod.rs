@@ -86,6 +86,11 @@ impl Sheet {
         self.layout.has_header
     }
 
+    /// What stands between its cells: `,`, `;` or a tab.
+    pub fn separator(&self) -> u8 {
+        self.layout.separator
+    }
+
     /// Which column holds what.
     pub fn columns(&self) -> &Columns {
         &self.layout.columns

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::continuing::quoted;
 use super::preview::{count, is_good, rows_of};
 use super::report::Report;
 use super::{Job, unprintable};
 use crate::batch::{Outcome, Stopped};
 use crate::commands::link::Connected;
 use crate::commands::outcome::{auth_error, interrupted};
+use crate::config::shell_word;
 use crate::domain::{Money, State};
 use crate::error::{Error, ExitCode, Kind, Result};
 use crate::ledger::Batch;
@@ -144,7 +144,11 @@ impl Summary<'_> {
         Record::new(self.json())
             .field("batch", "Batch", Cell::foreign(self.job.label.as_str()))
             .field("file", "File", Cell::foreign(self.job.file.shown.as_str()))
-            .field("total", "Rows", Cell::number(self.total).shown_as(count(self.total)))
+            .field(
+                "total",
+                "Rows",
+                Cell::number(self.total).shown_as(count(self.total)),
+            )
             .field(
                 "already_done",
                 "Done before",
@@ -166,11 +170,7 @@ impl Summary<'_> {
                 "Calls",
                 Cell::text(format!("{} sends, {asked} questions", count(calls.sends))),
             )
-            .field(
-                "elapsed_s",
-                "Took",
-                Cell::number(seconds).shown_as(took(seconds)),
-            )
+            .field("elapsed_s", "Took", Cell::number(seconds).shown_as(took(seconds)))
             .hidden("stopped", Cell::maybe(self.stopped_word(), Cell::text))
             .field(
                 "results",
@@ -257,7 +257,11 @@ impl Summary<'_> {
             Error::new(
                 Kind::Unknown,
                 "outcome_unknown",
-                format!("of {} it is not known whether they were made: {}", rows_of(orders), self.standing()),
+                format!(
+                    "of {} it is not known whether they were made: {}",
+                    rows_of(orders),
+                    self.standing()
+                ),
             )
             .hint("do not send them under another label or ref: they may have been paid")
             .hint("the same command asks again, and so does `oneclick ref check`")
@@ -281,11 +285,16 @@ impl Summary<'_> {
         let message = |why: &str, rows: u64| format!("{} stay planned: {why}", rows_of(rows));
         if report.held_caps > 0 {
             let text = message("they would pass `max_per_number_per_day`", report.held_caps);
-            return Some(Error::new(Kind::Limit, "max_per_number_per_day", text)
-                .hint("the same command goes on tomorrow, or with a higher cap"));
+            return Some(
+                Error::new(Kind::Limit, "max_per_number_per_day", text)
+                    .hint("the same command goes on tomorrow, or with a higher cap"),
+            );
         }
         if report.held_repeats > 0 {
-            let text = message("the same went out elsewhere while this batch was planned", report.held_repeats);
+            let text = message(
+                "the same went out elsewhere while this batch was planned",
+                report.held_repeats,
+            );
             return Some(Error::usage("repeat", text).hint("if they are meant, add `--again`"));
         }
         (report.held_clashes > 0).then(|| {
@@ -308,7 +317,7 @@ impl Summary<'_> {
             let retry = self.job.retry_path().display().to_string();
             error.hint(format!(
                 "mend the rows of {retry}, then send them: `oneclick batch {}`",
-                quoted(&retry)
+                shell_word(&retry)
             ))
         })
     }

@@ -26,7 +26,10 @@ pub(super) fn repeats(job: &Job<'_>, preview: &Preview) -> Result<bool> {
         return Ok(true);
     }
     if job.sending.skip_bad || job.sending.dry_run {
-        printer.note(&format!("{} are left out: repeats need `--again`", rows_of(preview.repeats)));
+        printer.note(&format!(
+            "{} are left out: repeats need `--again`",
+            rows_of(preview.repeats)
+        ));
         return Ok(false);
     }
     if printer.is_interactive() {
@@ -90,15 +93,22 @@ fn typed(job: &Job<'_>, connected: &Connected, preview: &Preview) -> Result<()> 
             .ask(&format!("send {rows} for {} DZD?", count(face)))
             .map_err(unprintable)?,
         Environment::Production => {
-            let question = format!("send {rows}? type the total in dinars, {}, to confirm:", count(face));
+            let question = format!(
+                "send {rows}? type the total in dinars, {}, to confirm:",
+                count(face)
+            );
             let answer = printer.ask_text(&question).map_err(unprintable)?;
-            let digits: String = answer.chars().filter(|character| !character.is_whitespace()).collect();
+            let digits: String = answer
+                .chars()
+                .filter(|character| !character.is_whitespace())
+                .collect();
             digits == face.to_string()
         }
     };
     if is_given {
         Ok(())
     } else {
-        Err(Error::usage("consent", "not confirmed; nothing was sent").hint("run the command again to look at it once more"))
+        Err(Error::usage("consent", "not confirmed; nothing was sent")
+            .hint("run the command again to look at it once more"))
     }
 }

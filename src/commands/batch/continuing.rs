@@ -1,6 +1,7 @@
 //! The exact command that continues a batch.
 
 use super::Job;
+use crate::config::shell_word;
 
 impl Job<'_> {
     /// The command line to be typed again: what was typed, without what belonged to one run only.
@@ -25,34 +26,10 @@ impl Job<'_> {
         if self.sending.confirm_total.is_some() {
             words.push("--yes".to_owned());
         }
-        words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
-    }
-}
-
-/// A word as a shell reads it back.
-pub(super) fn quoted(word: &str) -> String {
-    let is_plain = !word.is_empty()
-        && word
-            .chars()
-            .all(|character| character.is_ascii_alphanumeric() || "-_./:=+,@%".contains(character));
-    if is_plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_come_back_from_a_shell_as_they_were() {
-        for (word, expected) in [
-            ("november.csv", "november.csv"),
-            ("mes recharges.csv", "'mes recharges.csv'"),
-            ("l'été.csv", r"'l'\''été.csv'"),
-            ("", "''"),
-            ("$(rm -rf x)", "'$(rm -rf x)'"),
-            ("نوفمبر.csv", "'نوفمبر.csv'"),
-        ] {
-            assert_eq!(quoted(word), expected);
-        }
+        words
+            .iter()
+            .map(|word| shell_word(word))
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 }

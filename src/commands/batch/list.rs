@@ -39,7 +39,13 @@ pub(super) async fn run(session: &Session) -> Result<ExitCode> {
 fn cells(batch: &Batch, standings: &Standings) -> Vec<Cell> {
     let of = |wanted: fn(State) -> bool| standings.count(wanted);
     let other = |state| matches!(state, State::Conflict | State::Cancelled | State::WrittenOff);
-    let filled = |number: u64| if number == 0 { Cell::none() } else { Cell::number(number) };
+    let filled = |number: u64| {
+        if number == 0 {
+            Cell::none()
+        } else {
+            Cell::number(number)
+        }
+    };
     let sheet = batch.sheet.as_ref();
     vec![
         Cell::foreign(batch.label.as_str()).tone(Tone::Strong),

@@ -169,8 +169,12 @@ impl Job<'_> {
 
     fn check_key(&self, connected: &Connected) -> Result<()> {
         if connected.identity.is_read_only && !self.sending.dry_run {
-            return Err(Error::new(Kind::Auth, "read_only_key", "the API key may only read; it can't send")
-                .hint("make a key with the scope READ-WRITE in the provider's dashboard"));
+            return Err(Error::new(
+                Kind::Auth,
+                "read_only_key",
+                "the API key may only read; it can't send",
+            )
+            .hint("make a key with the scope READ-WRITE in the provider's dashboard"));
         }
         Ok(())
     }
@@ -370,8 +374,11 @@ impl Job<'_> {
 }
 
 fn changed(file: &str) -> Error {
-    Error::usage("sheet_changed", format!("`{file}` has changed since it was read; nothing was sent"))
-        .hint("run the command again once nobody is writing to it")
+    Error::usage(
+        "sheet_changed",
+        format!("`{file}` has changed since it was read; nothing was sent"),
+    )
+    .hint("run the command again once nobody is writing to it")
 }
 
 /// A file beside the sheet can't be written.

@@ -39,7 +39,11 @@ pub(super) fn check_rows(session: &Session, sending: &Sending, planned: &Planned
     }
     if sending.skip_bad {
         printer.warn(&format!("{} are left out (`--skip-bad`)", rows_of(bad)));
-        return if reading.rows > clashes.clashes { Ok(()) } else { Err(nothing_left()) };
+        return if reading.rows > clashes.clashes {
+            Ok(())
+        } else {
+            Err(nothing_left())
+        };
     }
     let first = reading
         .refusals
@@ -52,7 +56,11 @@ pub(super) fn check_rows(session: &Session, sending: &Sending, planned: &Planned
         first.unwrap_or_default()
     );
     let is_capped = reading.over_cap == bad;
-    let (kind, code) = if is_capped { (Kind::Limit, "max_per_send") } else { (Kind::Usage, "bad_rows") };
+    let (kind, code) = if is_capped {
+        (Kind::Limit, "max_per_send")
+    } else {
+        (Kind::Usage, "bad_rows")
+    };
     Err(Error::new(kind, code, message)
         .hint("mend these rows and run the command again, or send the others with `--skip-bad`"))
 }
@@ -67,7 +75,10 @@ fn tell_remarks(printer: &Printer, reading: &Reading) {
     }
     let shown = u64::try_from(reading.repairs.len()).unwrap_or(u64::MAX);
     if reading.repaired > shown {
-        printer.note(&format!("and more: {} cells were repaired", count(reading.repaired)));
+        printer.note(&format!(
+            "and more: {} cells were repaired",
+            count(reading.repaired)
+        ));
     }
     if let Some((line, remark)) = reading.notes.first() {
         let others = match reading.noted {
@@ -77,7 +88,11 @@ fn tell_remarks(printer: &Printer, reading: &Reading) {
         printer.note(&format!("{}{others}", repair(*line, remark)));
     }
     if reading.blank > 0 {
-        printer.note(&format!("{} blank {} passed over", count(reading.blank), were(reading.blank, "row was", "rows were")));
+        printer.note(&format!(
+            "{} blank {} passed over",
+            count(reading.blank),
+            were(reading.blank, "row was", "rows were")
+        ));
     }
     if let Some((line, phone, plan)) = &reading.misfit {
         let others = match reading.misfits {
@@ -115,7 +130,10 @@ fn line_of(refusal: &Refusal) -> String {
 fn clash(row: &PlannedRow, fate: &Fate) -> String {
     let (line, reference) = (row.row, &row.intent.reference);
     match fate {
-        Fate::Clash(order) => format!("line {line}: the ref `{reference}` is another order's: {}", told(order)),
+        Fate::Clash(order) => format!(
+            "line {line}: the ref `{reference}` is another order's: {}",
+            told(order)
+        ),
         Fate::SameRef(other) => format!("line {line}: the ref `{reference}` stands on line {other} already"),
         Fate::New | Fate::Again | Fate::Known(_) => format!("line {line}"),
     }
@@ -125,7 +143,9 @@ fn clash(row: &PlannedRow, fate: &Fate) -> String {
 pub(super) fn repeat_of(row: &PlannedRow, repeat: &Repeat) -> String {
     let (line, phone, amount) = (row.row, &row.intent.phone, row.intent.amount.grouped());
     match repeat {
-        Repeat::InSheet(other) => format!("line {line}: {amount} DZD to `{phone}`, who is on line {other} as well"),
+        Repeat::InSheet(other) => {
+            format!("line {line}: {amount} DZD to `{phone}`, who is on line {other} as well")
+        }
         Repeat::Order(order) => format!("line {line}: {amount} DZD to `{phone}`; {}", told(order)),
     }
 }
@@ -162,7 +182,10 @@ impl Shown<'_> {
     fn tell_around(&self) {
         let printer = &self.job.session.printer;
         let (account, preview) = (&self.connected.desk.account, self.preview);
-        printer.note(&format!("batch `{}` from {}, account {account}", self.job.label, self.job.file.shown));
+        printer.note(&format!(
+            "batch `{}` from {}, account {account}",
+            self.job.label, self.job.file.shown
+        ));
         if preview.already() > 0 {
             let states: Vec<_> = preview
                 .known
@@ -171,12 +194,19 @@ impl Shown<'_> {
                 .collect();
             printer.note(&format!(
                 "{} sent before: {}",
-                were(preview.already(), "1 row was", &format!("{} were", rows_of(preview.already()))),
+                were(
+                    preview.already(),
+                    "1 row was",
+                    &format!("{} were", rows_of(preview.already()))
+                ),
                 states.join(", ")
             ));
         }
         for (row, repeat) in &preview.first_own_repeats {
-            printer.warn(&format!("a repeat under a ref of its own: {}", repeat_of(row, repeat)));
+            printer.warn(&format!(
+                "a repeat under a ref of its own: {}",
+                repeat_of(row, repeat)
+            ));
         }
         if preview.to_send.rows == 0 {
             printer.note("nothing is left to send");
@@ -262,14 +292,21 @@ impl Shown<'_> {
     /// What would refuse the run, as warnings.
     pub fn warn_of_bounds(&self, bounds: &Bounds) {
         let printer = &self.job.session.printer;
-        for error in [self.over_max_total(), self.over_balance(), self.over_day(bounds)].into_iter().flatten() {
+        for error in [self.over_max_total(), self.over_balance(), self.over_day(bounds)]
+            .into_iter()
+            .flatten()
+        {
             printer.warn(&error.message);
         }
     }
 
     /// Refuses a run that the balance, a cap or `--max-total` does not let through.
     pub fn check_bounds(&self, bounds: &Bounds) -> Result<()> {
-        match self.over_max_total().or_else(|| self.over_day(bounds)).or_else(|| self.over_balance()) {
+        match self
+            .over_max_total()
+            .or_else(|| self.over_day(bounds))
+            .or_else(|| self.over_balance())
+        {
             Some(error) => Err(error),
             None => Ok(()),
         }
@@ -305,15 +342,24 @@ impl Shown<'_> {
     }
 
     fn over_balance(&self) -> Option<Error> {
-        let row = self.preview.runs_out_at.filter(|_| !self.job.sending.until_empty)?;
-        let (cost, missing) = (self.preview.to_send.cost, self.preview.to_send.cost - self.balance);
+        let row = self
+            .preview
+            .runs_out_at
+            .filter(|_| !self.job.sending.until_empty)?;
+        let (cost, missing) = (
+            self.preview.to_send.cost,
+            self.preview.to_send.cost - self.balance,
+        );
         let message = format!(
             "the balance is {} DZD and the rows cost {} DZD: the money would run out at line {row}; nothing was sent",
             self.balance.grouped(),
             cost.grouped()
         );
         let error = Error::new(Kind::Limit, "balance_too_low", message)
-            .hint(format!("put {} DZD more on the account, then run the command again", missing.grouped()))
+            .hint(format!(
+                "put {} DZD more on the account, then run the command again",
+                missing.grouped()
+            ))
             .hint("`--until-empty` sends as far as the money goes");
         Some(match self.preview.covered {
             0 => error,
@@ -353,11 +399,19 @@ pub(super) fn count(number: u64) -> String {
 
 /// `1 row`, `2 rows`.
 pub(super) fn rows_of(number: u64) -> String {
-    if number == 1 { "1 row".to_owned() } else { format!("{} rows", count(number)) }
+    if number == 1 {
+        "1 row".to_owned()
+    } else {
+        format!("{} rows", count(number))
+    }
 }
 
 fn were(number: u64, one: &str, many: &str) -> String {
-    if number == 1 { one.to_owned() } else { many.to_owned() }
+    if number == 1 {
+        one.to_owned()
+    } else {
+        many.to_owned()
+    }
 }
 
 /// States that have ended well, for those who count.

@@ -153,7 +153,10 @@ impl<'a> Report<'a> {
             Ok(())
         })?;
         let lines = retry.lines();
-        Ok(written.and_then(|()| retry.publish()).and_then(|()| retry.finish()).map(|()| lines))
+        Ok(written
+            .and_then(|()| retry.publish())
+            .and_then(|()| retry.finish())
+            .map(|()| lines))
     }
 
     /// One thing that has happened.
@@ -206,7 +209,8 @@ impl<'a> Report<'a> {
             _ => None,
         };
         if let Err(error) = results.write(order.row, cells.as_deref(), order) {
-            let message = format!("the results can't be written any more: {error}; the ledger has them all the same");
+            let message =
+                format!("the results can't be written any more: {error}; the ledger has them all the same");
             self.job.session.printer.warn(&message);
             self.trouble.get_or_insert(error);
             self.results = None;
@@ -230,14 +234,21 @@ impl<'a> Report<'a> {
             }
         };
         if self.held_repeats + self.held_caps + self.held_clashes <= HELD_SHOWN_MAX {
-            self.job.session.printer.warn(&format!("line {line} stays planned: {why}"));
+            self.job
+                .session
+                .printer
+                .warn(&format!("line {line} stays planned: {why}"));
         }
     }
 
     fn show(&mut self) {
         let (counts, total) = (&self.counts, self.total);
         let of = |wanted: fn(State) -> bool| -> u64 {
-            counts.iter().filter(|(state, _)| wanted(**state)).map(|(_, count)| count).sum()
+            counts
+                .iter()
+                .filter(|(state, _)| wanted(**state))
+                .map(|(_, count)| count)
+                .sum()
         };
         let planned = of(|state| state == State::Planned);
         let per_minute = self.pace.per_minute();
@@ -250,7 +261,13 @@ impl<'a> Report<'a> {
             sent: total.saturating_sub(planned),
             parts: PARTS
                 .iter()
-                .map(|(state, tone)| (state.word(), counts.get(state).copied().unwrap_or_default(), *tone))
+                .map(|(state, tone)| {
+                    (
+                        state.word(),
+                        counts.get(state).copied().unwrap_or_default(),
+                        *tone,
+                    )
+                })
                 .collect(),
             per_minute,
             eta,
@@ -283,10 +300,9 @@ impl<'a> Report<'a> {
         let retry = self.retry()?;
         let lines = *retry.as_ref().unwrap_or(&0);
         if let Err(error) = outcome.and(retry.map(|_| ())) {
-            self.job
-                .session
-                .printer
-                .warn(&format!("the results can't be written: {error}; the ledger has them all the same"));
+            self.job.session.printer.warn(&format!(
+                "the results can't be written: {error}; the ledger has them all the same"
+            ));
             self.trouble.get_or_insert(error);
         }
         Ok(lines)
@@ -322,7 +338,11 @@ impl Job<'_> {
     /// `november.retry.csv` beside `november.results.csv`.
     pub(super) fn retry_path(&self) -> std::path::PathBuf {
         let results = &self.file.results;
-        let name = results.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = results
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let stem = name
             .strip_suffix(".results.csv")
             .or_else(|| name.strip_suffix(".csv"))

@@ -46,7 +46,11 @@ impl Source {
 }
 
 fn of_file(path: &Path, sending: &Sending) -> Result<SheetFile> {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let stem = path
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let label = match &sending.label {
         Some(label) => label.clone(),
         None => stem.parse().map_err(|error: LabelError| {
@@ -69,9 +73,15 @@ fn of_file(path: &Path, sending: &Sending) -> Result<SheetFile> {
 
 fn of_stdin(session: &Session, sending: &Sending) -> Result<SheetFile> {
     let failed = |path: &Path, error: io::Error| {
-        Error::usage("stdin_unkept", format!("what comes from standard input can't be kept in `{}`", path.display()))
-            .because(error)
-            .hint("put the sheet into a file, and name that")
+        Error::usage(
+            "stdin_unkept",
+            format!(
+                "what comes from standard input can't be kept in `{}`",
+                path.display()
+            ),
+        )
+        .because(error)
+        .hint("put the sheet into a file, and name that")
     };
     let label = match &sending.label {
         Some(label) => label.clone(),
@@ -115,7 +125,11 @@ fn spool(path: &Path) -> io::Result<()> {
 /// A label as the name of a file.
 fn file_name_of(label: &Label) -> String {
     let plain = |character: char| {
-        if character.is_alphanumeric() || "-_. ".contains(character) { character } else { '_' }
+        if character.is_alphanumeric() || "-_. ".contains(character) {
+            character
+        } else {
+            '_'
+        }
     };
     label.as_str().chars().map(plain).collect()
 }
@@ -130,11 +144,16 @@ impl SheetFile {
     pub fn kept(&self) -> Result<String> {
         if let Some(keep) = &self.keep {
             // A copy and not a move: the draft is still read.
-            fs::copy(&self.path, keep).and_then(|_| File::open(keep)?.sync_all()).map_err(|error| {
-                Error::usage("stdin_unkept", format!("the sheet can't be kept in `{}`", keep.display()))
+            fs::copy(&self.path, keep)
+                .and_then(|_| File::open(keep)?.sync_all())
+                .map_err(|error| {
+                    Error::usage(
+                        "stdin_unkept",
+                        format!("the sheet can't be kept in `{}`", keep.display()),
+                    )
                     .because(error)
                     .hint("put the sheet into a file, and name that")
-            })?;
+                })?;
         }
         Ok(self.resumed_from().display().to_string())
     }

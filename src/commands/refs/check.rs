@@ -120,6 +120,13 @@ async fn find_all(session: &Session, connected: &Connected, refs: &[Ref]) -> Res
         let known = connected.desk.ledger.find(&connected.desk.account, reference)?;
         orders.push(match known {
             Some(order) => order,
+            None if let Some(planned) = connected
+                .desk
+                .ledger
+                .find_waiting(&connected.desk.account, reference)? =>
+            {
+                planned
+            }
             None => ask_for_foreign(session, connected, reference).await?,
         });
     }

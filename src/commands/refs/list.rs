@@ -3,8 +3,8 @@
 use super::account;
 use crate::commands::outcome::unprintable;
 use crate::commands::session::Session;
-use crate::domain::{Phone, State, When};
-use crate::error::{ExitCode, Result};
+use crate::domain::{Label, Phone, State, When};
+use crate::error::{Error, ExitCode, Result};
 use crate::ledger::Filter;
 use crate::output::orders_table;
 
@@ -15,6 +15,8 @@ pub struct Request {
     pub states: Vec<State>,
     /// To this number.
     pub phone: Option<Phone>,
+    /// Of this batch.
+    pub batch: Option<Label>,
     /// Written down at or after.
     pub since: Option<When>,
     /// Written down before the end of.
@@ -29,6 +31,14 @@ pub struct Request {
 pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
     let ledger = session.ledger()?;
     let account = account(session, &ledger).await?;
+    if let Some(label) = &request.batch
+        && ledger.batch(&account, label)?.is_none()
+    {
+        return Err(
+            Error::usage("no_batch", format!("account {account} has no batch `{label}`"))
+                .hint("`oneclick batch --list` shows its batches"),
+        );
+    }
     let now = session.clock.now();
     let mut states = request.states.clone();
     if request.open {
@@ -40,7 +50,7 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
         states,
         phone: request.phone.clone(),
         reference: None,
-        batch: None,
+        batch: request.batch.clone(),
         since: request.since.map(|when| when.moment(now)),
         until: request.until.map(|when| when.end(now)),
         limit: limit.map(|limit| limit.saturating_add(1)),

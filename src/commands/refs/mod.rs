@@ -38,7 +38,7 @@ pub async fn run(session: &Session, request: Request) -> Result<ExitCode> {
 }
 
 /// Whose orders to look at: known without asking where the key has been seen before, asked otherwise.
-async fn account(session: &Session, ledger: &Ledger) -> Result<Account> {
+pub(super) async fn account(session: &Session, ledger: &Ledger) -> Result<Account> {
     if let Some(account) = session.known_account(ledger) {
         return Ok(account);
     }
@@ -50,6 +50,9 @@ async fn account(session: &Session, ledger: &Ledger) -> Result<Account> {
 fn find(ledger: &Ledger, account: &Account, reference: &Ref) -> Result<Order> {
     if let Some(order) = ledger.find(account, reference)? {
         return Ok(order);
+    }
+    if let Some(planned) = ledger.find_waiting(account, reference)? {
+        return Ok(planned);
     }
     let error = Error::usage(
         "ref_not_found",

@@ -150,7 +150,7 @@ fn consent(session: &Session, order: &Order, wish: &mut Wish, is_dry_run: bool) 
     Err(repeat_error(order))
 }
 
-pub(super) fn told(order: &Order) -> String {
+pub(in crate::commands) fn told(order: &Order) -> String {
     let intent = &order.intent;
     format!(
         "{} DZD to `{}` with `{}` at {} is `{}` under the ref `{}`",

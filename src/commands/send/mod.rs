@@ -13,10 +13,11 @@ use crate::error::{Error, ExitCode, Kind, Result};
 use crate::ledger::Guard;
 use crate::output::Progress;
 use crate::topup::{Event, Refusal, Standing, Wish};
-use guard::{cap_error, check_before_sending, check_is_the_same, repeat_error, told};
+use guard::{cap_error, check_before_sending, check_is_the_same, repeat_error};
 use price::price;
 use show::{conclude, show_plan};
 
+pub(super) use guard::told;
 pub(super) use price::nonce;
 pub(super) use show::tell;
 

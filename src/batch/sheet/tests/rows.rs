@@ -103,6 +103,22 @@ fn text_behind_a_closing_quote_refuses_the_row_that_may_have_swallowed_others() 
     assert_eq!(seen.brief(), ["0770123456 - 200 - y"]);
 }
 
+/// Both quotes are where quotes may be, and yet a row is inside.
+#[test]
+fn a_row_inside_quotes_is_not_lost_in_silence() {
+    let seen = seen(concat!(
+        "phone;amount;note\n",
+        "0555123456;500;\"open\n",
+        "0666123456;100;close\"\n",
+        "0770123456;200;\"call 0666123456;\nthen\"\n",
+    ));
+    let refusal = seen.refusal();
+    assert_eq!((refusal.line, refusal.column.as_str()), (2, "row"));
+    assert!(refusal.reason.contains("another row"), "{}", refusal.reason);
+    assert_eq!(seen.entries.len(), 1);
+    assert_eq!(seen.entries[0].0, 4);
+}
+
 #[test]
 fn a_quote_that_is_never_closed_refuses_the_file_with_its_line() {
     let text = "phone;note\n0555123456;\"a\nb\"\n0666123456;\"cut\n0770123456;x\n";

@@ -65,9 +65,8 @@ fn by_csv(text: &str, separator: u8) -> Vec<Vec<String>> {
 }
 
 fn is_blank(cells: &[String]) -> bool {
-    cells
-        .iter()
-        .all(|cell| cell.trim().trim_matches(['\'', '"']).trim().is_empty())
+    let mut characters = cells.iter().flat_map(|cell| cell.chars());
+    characters.all(|c| c.is_whitespace() || "'\"".contains(c))
 }
 
 /// The rows that our reader gives below a header of its own.

@@ -3,7 +3,7 @@
 //! What is certain is repaired or noted, and told; what is not is refused. Money is never guessed.
 
 use super::layout::{Layout, is_digits};
-use super::records::{Record, is_blank};
+use super::records::{Record, is_unseen};
 use crate::domain::{Amount, CellNote, Phone, PlanCode, Ref, as_text, shown};
 
 /// The longest note that is kept, in characters.
@@ -122,9 +122,9 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    /// A cell; one that looks empty is none.
+    /// A cell; one that looks empty is none. A lone quote does not: people write it for "as above".
     fn cell(&self, column: usize) -> Option<&'a str> {
-        let is_filled = |cell: &&str| !is_blank(cell) && !as_text(cell).0.is_empty();
+        let is_filled = |cell: &&str| !cell.chars().all(is_unseen) && cell.trim() != "=\"\"";
         self.record.cell(column).filter(is_filled)
     }
 
@@ -136,7 +136,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn refuse(&mut self, column: usize, reason: impl ToString) {
+    fn refuse(&mut self, column: usize, reason: &str) {
         let value = self.record.cell(column).map(shown).unwrap_or_default();
         self.refusals.push(Refusal {
             line: self.record.line,
@@ -146,7 +146,7 @@ impl<'a> Reading<'a> {
         });
     }
 
-    fn refuse_row(&mut self, reason: impl ToString) {
+    fn refuse_row(&mut self, reason: &str) {
         let separator = char::from(self.layout.separator).to_string();
         let cells: Vec<_> = self.record.cells().take(self.record.used()).collect();
         self.refusals.push(Refusal {
@@ -157,7 +157,7 @@ impl<'a> Reading<'a> {
         });
     }
 
-    fn remark(&mut self, kind: RemarkKind, column: usize, to: impl ToString, why: &'static str) {
+    fn remark(&mut self, kind: RemarkKind, column: usize, to: &str, why: &'static str) {
         let from = self.record.cell(column).map(shown).unwrap_or_default();
         self.remarks.push(Remark {
             kind,
@@ -178,6 +178,10 @@ impl<'a> Reading<'a> {
             self.refuse_row(
                 "text stands behind a closing quote, so a quote is missing or too many; write quotes inside a cell twice (`\"\"`)",
             );
+        } else if self.has_swallowed_a_row() {
+            self.refuse_row(
+                "a quoted cell holds a line that looks like another row, so a quote is missing or too many; mend the quotes, or take the line break out",
+            );
         } else if self.has_cells_too_many() {
             self.refuse_too_many();
         } else if self.is_amount_cut() {
@@ -187,6 +191,16 @@ impl<'a> Reading<'a> {
         } else {
             self.check_missing();
         }
+    }
+
+    /// Whether a line inside a cell, but not its first, has cells of its own and a phone among them.
+    fn has_swallowed_a_row(&self) -> bool {
+        let separator = char::from(self.layout.separator);
+        let is_row = |line: &str| {
+            line.contains(separator) && line.split(separator).any(|cell| Phone::read(cell).is_ok())
+        };
+        let has_row = |cell: &str| cell.split(['\n', '\r']).skip(1).any(is_row);
+        self.record.has_line_break() && self.record.cells().any(has_row)
     }
 
     /// Empty cells on the right are fine.
@@ -207,7 +221,9 @@ impl<'a> Reading<'a> {
         } else {
             "the first row"
         };
-        self.refuse_row(format!("the row has {used} cells, and {than} has {width}{comma}"));
+        self.refuse_row(&format!(
+            "the row has {used} cells, and {than} has {width}{comma}"
+        ));
     }
 
     /// `0555123456,1,500,` under `phone,amount,note`: one cell more than the header row, and the amount goes on behind
@@ -235,7 +251,7 @@ impl<'a> Reading<'a> {
             let reason = format!(
                 "the row ends before this cell, after {width}; add the cell, or the separators of an empty one"
             );
-            self.refuse(column, reason);
+            self.refuse(column, &reason);
         }
     }
 
@@ -244,7 +260,7 @@ impl<'a> Reading<'a> {
         let reading = match Phone::read(raw) {
             Ok(reading) => reading,
             Err(error) => {
-                self.refuse(column, error);
+                self.refuse(column, &error.to_string());
                 return None;
             }
         };
@@ -254,7 +270,7 @@ impl<'a> Reading<'a> {
             } else {
                 RemarkKind::Noted
             };
-            self.remark(kind, column, &reading.phone, note.why());
+            self.remark(kind, column, reading.phone.as_str(), note.why());
         }
         Some(reading.phone)
     }
@@ -263,19 +279,19 @@ impl<'a> Reading<'a> {
         let reading = match Amount::read(self.cell(column)?) {
             Ok(reading) => reading,
             Err(error) => {
-                self.refuse(column, error);
+                self.refuse(column, &error.to_string());
                 return None;
             }
         };
         for note in &reading.notes {
-            self.remark(RemarkKind::Noted, column, reading.amount, note.why());
+            self.remark(RemarkKind::Noted, column, &reading.amount.to_string(), note.why());
         }
         Some(reading.amount)
     }
 
     fn plan(&mut self, column: usize) -> Option<PlanCell> {
         let (text, trick) = as_text(self.cell(column)?);
-        let text = text.trim_matches(is_direction);
+        let text = text.trim_matches(is_unseen);
         if AUTO.iter().any(|word| text.to_lowercase() == *word) {
             return Some(PlanCell::Auto);
         }
@@ -288,11 +304,11 @@ impl<'a> Reading<'a> {
         }
         match text.parse::<PlanCode>() {
             Ok(code) => {
-                self.tell(trick, column, &code);
+                self.tell(trick, column, code.as_str());
                 Some(PlanCell::Code(code))
             }
             Err(error) => {
-                self.refuse(column, error);
+                self.refuse(column, &error.to_string());
                 None
             }
         }
@@ -310,11 +326,11 @@ impl<'a> Reading<'a> {
         }
         match text.parse::<Ref>() {
             Ok(reference) => {
-                self.tell(trick, column, &reference);
+                self.tell(trick, column, reference.as_str());
                 Some(reference)
             }
             Err(error) => {
-                self.refuse(column, error);
+                self.refuse(column, &error.to_string());
                 None
             }
         }
@@ -329,13 +345,13 @@ impl<'a> Reading<'a> {
         self.remark(
             RemarkKind::Noted,
             column,
-            shown(&kept),
+            &shown(&kept),
             "the first 500 characters were kept",
         );
         Some(kept)
     }
 
-    fn tell(&mut self, trick: Option<CellNote>, column: usize, to: impl ToString) {
+    fn tell(&mut self, trick: Option<CellNote>, column: usize, to: &str) {
         if let Some(trick) = trick {
             self.remark(RemarkKind::Noted, column, to, trick.why());
         }
@@ -344,14 +360,6 @@ impl<'a> Reading<'a> {
 
 /// Words for the plan that goes with the number's prefix.
 const AUTO: &[&str] = &["auto", "automatique", "automatic", "تلقائي"];
-
-/// Marks that turn the direction of text and that nobody sees at the ends of a cell.
-fn is_direction(character: char) -> bool {
-    matches!(
-        character,
-        '\u{61C}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}'
-    )
-}
 
 /// `1,23457E+14`: always with a sign, so that a code such as `12E3` stays a code.
 fn is_shortened(text: &str) -> bool {

@@ -32,6 +32,7 @@ pub use entry::{Entry, PlanCell, Refusal, Remark, RemarkKind};
 pub use error::SheetError;
 pub use header::Columns;
 use layout::Layout;
+pub use names::Role;
 pub use row::{Row, Rows};
 use survey::Survey;
 

@@ -159,8 +159,12 @@ fn fold(character: char, into: &mut String) {
         'ة' => 'ه',
         ',' | ';' | '\t' => character,
         // Marks on letters, tatweel, direction marks: nothing at all, so that a word stays one.
-        '\u{300}'..='\u{36F}' | '\u{640}' | '\u{64B}'..='\u{65F}' | '\u{670}' | '.' => return,
-        '\u{AD}'
+        '\u{300}'..='\u{36F}'
+        | '\u{640}'
+        | '\u{64B}'..='\u{65F}'
+        | '\u{670}'
+        | '.'
+        | '\u{AD}'
         | '\u{61C}'
         | '\u{200B}'..='\u{200F}'
         | '\u{202A}'..='\u{202E}'

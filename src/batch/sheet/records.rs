@@ -51,22 +51,31 @@ impl Record {
     pub(super) fn is_blank(&self) -> bool {
         is_blank(&self.text)
     }
+
+    /// Whether a cell holds one.
+    pub(super) fn has_line_break(&self) -> bool {
+        self.text.contains(['\n', '\r'])
+    }
 }
 
 /// Whether a text is made of white space, quotes and unseen characters only.
-pub(super) fn is_blank(text: &str) -> bool {
-    text.chars().all(|character| {
-        matches!(
+fn is_blank(text: &str) -> bool {
+    text.chars()
+        .all(|character| matches!(character, '"' | '\'') || is_unseen(character))
+}
+
+/// White space, marks that turn the direction of text, and DOS's end of file.
+pub(super) fn is_unseen(character: char) -> bool {
+    character.is_whitespace()
+        || matches!(
             character,
-            '"' | '\''
-                | '\u{1A}'
+            '\u{1A}'
                 | '\u{61C}'
                 | '\u{200B}'..='\u{200F}'
                 | '\u{202A}'..='\u{202E}'
                 | '\u{2060}'..='\u{2069}'
                 | '\u{FEFF}'
-        ) || character.is_whitespace()
-    })
+        )
 }
 
 /// The records of a file.

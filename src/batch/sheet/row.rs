@@ -17,7 +17,8 @@ pub struct Rows {
     layout: Arc<Layout>,
     /// What stands before the rows and is still to be passed: the `sep=` line, the header.
     heading: u8,
-    rows: u64,
+    /// Rows given so far.
+    passed: u64,
     blank: u64,
 }
 
@@ -48,7 +49,7 @@ impl Rows {
             records: source.records(Some(layout.separator))?,
             heading: u8::from(layout.has_sep_line) + u8::from(layout.has_header),
             layout,
-            rows: 0,
+            passed: 0,
             blank: 0,
         })
     }
@@ -62,10 +63,10 @@ impl Rows {
             } else if self.heading > 0 {
                 self.heading -= 1;
             } else {
-                self.rows += 1;
+                self.passed += 1;
                 row.line = row.record.line;
                 // One row typed by hand often has no line end; the last of several was probably cut.
-                row.is_cut = !row.record.is_ended && self.rows > 1;
+                row.is_cut = !row.record.is_ended && self.passed > 1;
                 row.belongs_to(&self.layout);
                 return Ok(true);
             }

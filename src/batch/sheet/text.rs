@@ -134,8 +134,8 @@ impl Text {
         match result {
             DecoderResult::InputEmpty | DecoderResult::OutputFull => Ok(()),
             DecoderResult::Malformed(..) => {
-                let before = &self.decoded.bytes[..written];
-                let ends = before.iter().filter(|byte| **byte == b'\n').count();
+                let before = String::from_utf8_lossy(&self.decoded.bytes[..written]);
+                let ends = before.matches('\n').count();
                 Err(self.undecodable(line + ends as u64))
             }
         }

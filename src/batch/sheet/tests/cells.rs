@@ -167,6 +167,11 @@ fn amounts_that_are_not_certain_are_refused() {
         ("500/1000", "no amount"),
         ("#REF!", "no amount"),
         ("DA", "empty"),
+        ("\"", "no amount"),
+        ("\"\"", "empty"),
+        ("''", "empty"),
+        ("-", "no amount"),
+        ("idem", "no amount"),
         ("12345678901234567890", "more than any plan"),
     ] {
         let reason = reason(&amount(cell), "amount");

@@ -68,6 +68,17 @@ fn the_widest_and_the_longest_row_that_are_read() {
 }
 
 #[test]
+fn the_longest_record_may_have_line_breaks() {
+    let text = |count: usize| {
+        let note = "x\n".repeat(count / 2) + &"x".repeat(count % 2);
+        format!("phone;note\n0555123456;\"{note}\"\n0770123456;y\n")
+    };
+    let fits = (1 << 20) - "0555123456".len();
+    assert_eq!(seen(text(fits)).entries.len(), 2);
+    assert_eq!(refused(text(fits + 1)), SheetError::TooLong { line: 2 });
+}
+
+#[test]
 fn a_record_of_many_short_lines_is_measured_too() {
     let text = format!(
         "phone;note\n0555123456;x\n0666123456;\"{}\"\n",
@@ -101,6 +112,29 @@ fn text_behind_a_closing_quote_refuses_the_row_that_may_have_swallowed_others() 
     assert_eq!((refusal.line, refusal.column.as_str()), (2, "row"));
     assert!(refusal.reason.contains("closing quote"), "{}", refusal.reason);
     assert_eq!(seen.brief(), ["0770123456 - 200 - y"]);
+}
+
+#[test]
+fn a_lone_quote_behind_a_closing_one_refuses_the_row_too() {
+    let seen = seen("phone;note\n0555123456;\"x\" \"\n0770123456;y\n");
+    assert!(seen.refusal().reason.contains("closing quote"));
+    assert_eq!(seen.brief(), ["0770123456 - - - y"]);
+}
+
+/// Both quotes are where quotes may be, and yet a row is inside.
+#[test]
+fn a_row_inside_quotes_is_not_lost_in_silence() {
+    let seen = seen(concat!(
+        "phone;amount;note\n",
+        "0555123456;500;\"open\n",
+        "0666123456;100;close\"\n",
+        "0770123456;200;\"call 0666123456;\nthen\"\n",
+    ));
+    let refusal = seen.refusal();
+    assert_eq!((refusal.line, refusal.column.as_str()), (2, "row"));
+    assert!(refusal.reason.contains("another row"), "{}", refusal.reason);
+    assert_eq!(seen.entries.len(), 1);
+    assert_eq!(seen.entries[0].0, 4);
 }
 
 #[test]
@@ -184,9 +218,13 @@ fn an_amount_that_its_comma_has_cut_is_refused() {
         refused("0555123456,1,500\n"),
         SheetError::Shape { line: 1, .. }
     ));
-    // A ref of three digits is none of that business.
-    let seen = seen("phone,amount,ref\n0555123456,500,001\n");
-    assert_eq!(seen.brief(), ["0555123456 - 500 001 -"]);
+    // A ref of three digits is none of that business, nor are the empty columns of the whole sheet.
+    for text in [
+        "phone,amount,ref\n0555123456,500,001\n",
+        "phone,amount,ref,,\n0555123456,500,001,,\n",
+    ] {
+        assert_eq!(seen(text).brief(), ["0555123456 - 500 001 -"], "{text:?}");
+    }
 }
 
 #[test]

@@ -50,6 +50,16 @@ fn decimals_with_commas_do_not_make_the_comma_a_separator() {
     }
 }
 
+/// The rows decide where the header has no separator.
+#[test]
+fn rows_with_phones_speak_for_a_separator() {
+    for separator in [",", ";", "\t"] {
+        let seen = seen(format!("phone\n0555123456{separator}500\n"));
+        let reason = &seen.refusal().reason;
+        assert!(reason.contains("the row has 2 cells"), "{separator:?}: {reason}");
+    }
+}
+
 #[test]
 fn without_a_header_the_position_decides() {
     for (text, header, brief) in [

@@ -27,6 +27,8 @@ const CHECKS_MAX: usize = 20;
 const MARGIN: Duration = Duration::from_secs(5);
 /// The same, once a stretch did not show a single order that must be on it.
 const MARGIN_WIDE: Duration = Duration::from_mins(15);
+/// The longest that an answer may have been on its way.
+const ANSWER_MAX: Duration = Duration::from_mins(2);
 /// Orders that were sent within so long of each other share a stretch.
 const GAP: Duration = Duration::from_secs(30);
 
@@ -97,7 +99,8 @@ pub(super) async fn sweep(
     Ok(sweep.report)
 }
 
-/// Orders that were sent close to each other.
+/// Orders that were sent close to each other: where they begin and end by the provider's clock, and when the last of
+/// them was sent by ours.
 #[derive(Debug)]
 struct Stretch {
     from: Timestamp,
@@ -140,8 +143,10 @@ impl Sweep<'_> {
                         return Ok(());
                     }
                 }
-                let end = self.end(&row);
-                stretch.get_or_insert_with(|| Stretch::from(&row)).add(row, end);
+                let (begin, end) = self.around(&row);
+                stretch
+                    .get_or_insert_with(|| Stretch::at(&row, begin))
+                    .add(row, begin, end);
             }
             // Others have a turn between two readings.
             tokio::task::yield_now().await;
@@ -178,12 +183,18 @@ impl Sweep<'_> {
         }
     }
 
-    /// The latest moment at which the provider may have made an order.
-    fn end(&self, row: &OpenRow) -> Timestamp {
+    /// When the provider may have made an order, by its clock: at the earliest and at the latest.
+    fn around(&self, row: &OpenRow) -> (Timestamp, Timestamp) {
+        let client = &self.desk.client;
+        let told = row.their_at.unwrap_or_else(|| client.theirs(row.sent_at));
         match row.state {
             // Its request may have landed at any time since.
-            State::Unknown => self.now,
-            _ => row.updated_at.min(later(row.sent_at, GAP * 4)),
+            State::Unknown => (told, client.theirs(self.now).max(told)),
+            // Told with the answer, which may have been long on its way.
+            _ => {
+                let answered_in = elapsed(row.sent_at, row.updated_at).min(ANSWER_MAX);
+                (earlier(told, answered_in), told)
+            }
         }
     }
 
@@ -267,10 +278,10 @@ impl Sweep<'_> {
 }
 
 impl Stretch {
-    fn from(row: &OpenRow) -> Self {
+    fn at(row: &OpenRow, begin: Timestamp) -> Self {
         Self {
-            from: row.sent_at,
-            to: row.sent_at,
+            from: begin,
+            to: begin,
             last: row.sent_at,
             rows: Vec::new(),
             count: 0,
@@ -278,7 +289,8 @@ impl Stretch {
         }
     }
 
-    fn add(&mut self, row: OpenRow, end: Timestamp) {
+    fn add(&mut self, row: OpenRow, begin: Timestamp, end: Timestamp) {
+        self.from = self.from.min(begin);
         self.to = self.to.max(end);
         self.last = row.sent_at;
         self.count += 1;

@@ -230,7 +230,7 @@ impl Ledger {
     pub fn open_rows(&self, batch: &Batch, after: OpenRow, limit: u32) -> Result<Vec<OpenRow>> {
         let reader = self.reader();
         let mut statement = reader.prepare_cached(&format!(
-            "SELECT id, state, sent_at, updated_at FROM orders INDEXED BY orders_open \
+            "SELECT id, state, sent_at, their_at, updated_at FROM orders INDEXED BY orders_open \
              WHERE account = :account AND environment = :environment AND state IN ({}) AND batch_id = :batch \
              AND sent_at >= :sent_at AND (sent_at > :sent_at OR id > :id) ORDER BY sent_at, id LIMIT :limit",
             state_words(State::is_open)
@@ -246,6 +246,10 @@ impl Ledger {
                 id: row.get("id")?,
                 state: required(row, "state", |text| text.parse::<State>().ok())?,
                 sent_at: moment("sent_at", row.get("sent_at")?)?,
+                their_at: row
+                    .get::<_, Option<i64>>("their_at")?
+                    .map(|at| moment("their_at", at))
+                    .transpose()?,
                 updated_at: moment("updated_at", row.get("updated_at")?)?,
             });
         }
@@ -368,6 +372,8 @@ pub struct OpenRow {
     pub state: State,
     /// When its request left.
     pub sent_at: Timestamp,
+    /// The same by the provider's clock, as far as it was known.
+    pub their_at: Option<Timestamp>,
     /// When it was last changed.
     pub updated_at: Timestamp,
 }
@@ -378,6 +384,7 @@ impl OpenRow {
         id: 0,
         state: State::Sending,
         sent_at: Timestamp::UNIX_EPOCH,
+        their_at: None,
         updated_at: Timestamp::UNIX_EPOCH,
     };
 }

@@ -18,6 +18,8 @@ pub struct ClaimRules {
     pub guard: Guard,
     /// When.
     pub at: Timestamp,
+    /// When, by the provider's clock.
+    pub their_at: Timestamp,
     /// Path and body of the request for an order.
     pub request: fn(&Intent) -> (&'static str, String),
 }
@@ -247,9 +249,9 @@ impl Claiming<'_> {
         self.connection
             .prepare_cached(
                 "UPDATE orders SET state = 'sending', attempts = attempts + 1, owner = ?2, revision = revision + 1, \
-                 updated_at = ?3, sent_at = ?3, message = NULL, settled_by = NULL WHERE id = ?1",
+                 updated_at = ?3, sent_at = ?3, their_at = ?4, message = NULL, settled_by = NULL WHERE id = ?1",
             )?
-            .execute((id, self.owner, at))?;
+            .execute((id, self.owner, at, millis(self.rules.their_at)))?;
         let why = Some("sent with its batch");
         insert_move(
             self.connection,
@@ -327,8 +329,8 @@ impl Claiming<'_> {
             .connection
             .prepare_cached(
                 "INSERT INTO orders (account, environment, ref, state, phone, plan, operator, amount, cost, batch_id, row, \
-                 note, again, attempts, owner, created_at, updated_at, sent_at) VALUES (:account, :environment, :ref, 'sending', \
-                 :phone, :plan, :operator, :amount, :cost, :batch, :row, :note, :again, 1, :owner, :at, :at, :at) \
+                 note, again, attempts, owner, created_at, updated_at, sent_at, their_at) VALUES (:account, :environment, :ref, 'sending', \
+                 :phone, :plan, :operator, :amount, :cost, :batch, :row, :note, :again, 1, :owner, :at, :at, :at, :their_at) \
                  ON CONFLICT DO NOTHING",
             )?
             .execute(named_params! {
@@ -337,6 +339,7 @@ impl Claiming<'_> {
                 ":operator": row.operator.name(), ":amount": intent.amount.dinars(),
                 ":cost": row.cost.map(|cost| cost.to_string()), ":batch": self.batch.id, ":row": row.row,
                 ":note": row.note, ":again": row.again, ":owner": self.owner, ":at": at,
+                ":their_at": millis(self.rules.their_at),
             })?;
         if made == 0 {
             return self.exists_already(row);

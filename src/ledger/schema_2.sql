@@ -46,6 +46,8 @@ CREATE TABLE sheet_rows (
 
 ALTER TABLE orders ADD COLUMN batch_id INTEGER;
 ALTER TABLE orders ADD COLUMN again INTEGER NOT NULL DEFAULT 0;
+-- When the request was made, by the provider's clock: what its list is searched by.
+ALTER TABLE orders ADD COLUMN their_at INTEGER;
 ALTER TABLE orders DROP COLUMN batch;
 
 CREATE INDEX orders_by_batch ON orders (batch_id, state) WHERE batch_id IS NOT NULL;

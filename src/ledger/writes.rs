@@ -83,6 +83,8 @@ pub struct Change {
     pub topup_id: Option<TopupId>,
     /// The ref as the provider stores it.
     pub provider_ref: Option<String>,
+    /// When the provider has made it, by its clock.
+    pub their_at: Option<Timestamp>,
     /// What it cost.
     pub cost: Option<Money>,
     /// A message to keep with the order; replaced at every move.
@@ -113,6 +115,7 @@ impl Change {
             provider_status: None,
             topup_id: None,
             provider_ref: None,
+            their_at: None,
             cost: None,
             message: None,
             offers: Vec::new(),
@@ -334,6 +337,7 @@ fn update_order(connection: &Connection, read: &Order, change: &Change, moves: b
          message = CASE WHEN :moves THEN :message ELSE coalesce(:message, message) END, \
          offers = coalesce(:offers, offers), request_id = coalesce(:request_id, request_id), \
          settled_by = coalesce(:settled_by, settled_by), note = coalesce(:note, note), \
+         their_at = coalesce(:their_at, their_at), \
          owner = CASE WHEN :keep_owner THEN owner ELSE NULL END \
          WHERE account = :account AND environment = :environment AND ref = :ref AND revision = :revision RETURNING id",
     )?
@@ -343,7 +347,7 @@ fn update_order(connection: &Connection, read: &Order, change: &Change, moves: b
         ":topup_id": change.topup_id.as_ref().map(TopupId::as_str), ":provider_ref": change.provider_ref,
         ":cost": change.cost.map(|cost| cost.to_string()), ":offers": offers_text(&change.offers),
         ":request_id": change.request_id, ":settled_by": change.settled_by.map(SettledBy::word),
-        ":note": change.note, ":keep_owner": change.keep_owner,
+        ":note": change.note, ":their_at": change.their_at.map(millis), ":keep_owner": change.keep_owner,
         ":account": read.account.username, ":environment": read.account.environment.word(),
         ":ref": read.intent.reference.as_str(), ":revision": read.revision,
     }, |row| row.get(0))

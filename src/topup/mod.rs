@@ -225,6 +225,14 @@ fn request_id(exchange: &Exchange) -> Option<String> {
     }
 }
 
+/// What time it is at the provider, by its answer.
+fn server_time(exchange: &Exchange) -> Option<Timestamp> {
+    match &exchange.outcome {
+        Outcome::Answered(answer) => answer.server_time,
+        Outcome::NotSent(_) | Outcome::Lost(_) => None,
+    }
+}
+
 /// The exchange as the ledger keeps it, with how it was understood.
 fn attempt_of(exchange: &Exchange, outcome: impl Into<String>) -> Attempt {
     let (http_status, answer) = match &exchange.outcome {

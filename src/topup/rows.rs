@@ -15,9 +15,11 @@ impl Desk {
         cursor: ClaimCursor,
         limit: u32,
     ) -> Result<Claims> {
+        let at = self.clock.now();
         let rules = ClaimRules {
             guard,
-            at: self.clock.now(),
+            at,
+            their_at: self.client.theirs(at),
             request: Client::send_request,
         };
         Ok(self

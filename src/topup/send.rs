@@ -2,7 +2,7 @@
 
 use super::meaning::{Meaning, Next, Patience};
 use super::recover::{Absence, Recovered};
-use super::{Desk, Event, REF_TAKEN, Result, Standing, Tell, Trouble, attempt_of};
+use super::{Desk, Event, REF_TAKEN, Result, Standing, Tell, Trouble, attempt_of, server_time};
 use crate::api::{Client, Exchange, classify_send};
 use crate::domain::{Intent, Money, Operator, Order, State};
 use crate::ledger::{Again, Begun, CapPassed, Change, Guard, LedgerError, NewSend, Written};
@@ -240,6 +240,7 @@ impl Desk {
             message: meaning.message.clone(),
             topup_id: meaning.topup_id.clone(),
             provider_ref: meaning.provider_ref.clone(),
+            their_at: server_time(exchange).filter(|_| meaning.to == State::Accepted),
             settled_by: meaning.settled_by,
             // This process goes on with it; nobody else may take it for abandoned.
             keep_owner: matches!(meaning.next, Next::Again(_) | Next::Recover { .. }),

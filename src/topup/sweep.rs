@@ -49,7 +49,7 @@ pub struct ListPage {
 }
 
 impl Desk {
-    /// Asks for a page of the provider's list between two moments of our clock, from page 1 on. With patience: faults
+    /// Asks for a page of the provider's list between two moments of its clock, from page 1 on. With patience: faults
     /// on the way do not end a sweep.
     pub async fn list_page(
         &self,
@@ -57,7 +57,6 @@ impl Desk {
         from: Timestamp,
         to: Timestamp,
     ) -> std::result::Result<ListPage, SweptTo> {
-        let (from, to) = (self.client.theirs(from), self.client.theirs(to));
         let (mut tries, mut waited) = (0, Duration::ZERO);
         loop {
             let asked = self.stop.race(self.client.list(number, from, to)).await;

@@ -3,9 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::plan::KEPT_MAX;
 use crate::domain::{Money, State};
-use crate::ledger::{self, Batch, Fate, Ledger, PlannedRow, Planner, Repeat, Resolved};
+use crate::ledger::{self, Batch, Ledger, Planner, ToSend};
 
 /// Rows of one plan that would be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,17 +42,17 @@ impl Default for Totals {
 }
 
 impl Totals {
-    fn add(&mut self, row: &PlannedRow) {
+    fn add(&mut self, row: &ToSend<'_>) {
         self.rows += 1;
-        self.face += u64::from(row.amount().dinars());
+        self.face += u64::from(row.amount);
         self.cost = self.cost + dear(row);
         self.unpriced += u64::from(row.cost.is_none());
     }
 }
 
 /// What a row takes from the balance; where nobody knows, its face value, which is never less.
-fn dear(row: &PlannedRow) -> Money {
-    row.cost.unwrap_or_else(|| row.amount().into())
+fn dear(row: &ToSend<'_>) -> Money {
+    row.cost.unwrap_or_else(|| Money::from_dinars(row.amount.into()))
 }
 
 /// What a run would do.
@@ -67,18 +66,8 @@ pub struct Preview {
     pub dearest: Money,
     /// Rows that are orders already, by state.
     pub known: BTreeMap<State, u64>,
-    /// Repeats that need consent, or have it: how many, and the first.
+    /// Repeats that need consent, or have it.
     pub repeats: u64,
-    /// The first of them.
-    pub first_repeats: Vec<(PlannedRow, Repeat)>,
-    /// Repeats under refs of the caller's own: only told.
-    pub own_repeats: u64,
-    /// The first of them.
-    pub first_own_repeats: Vec<(PlannedRow, Repeat)>,
-    /// Rows whose ref is another order's, or stands on another line.
-    pub clashes: u64,
-    /// The first of them.
-    pub first_clashes: Vec<(PlannedRow, Fate)>,
     /// The row at which the balance would not cover the next one.
     pub runs_out_at: Option<u32>,
     /// Rows that the balance covers.
@@ -110,11 +99,6 @@ impl Preview {
             dearest: Money::ZERO,
             known: BTreeMap::new(),
             repeats: 0,
-            first_repeats: Vec::new(),
-            own_repeats: 0,
-            first_own_repeats: Vec::new(),
-            clashes: 0,
-            first_clashes: Vec::new(),
             runs_out_at: None,
             covered: 0,
             under_cap: 0,
@@ -127,8 +111,10 @@ impl Preview {
     /// Of a sheet that is staged. `with_repeats`: whether repeats that need consent have it.
     pub fn of_staged(planner: &Planner, bounds: Bounds, with_repeats: bool) -> ledger::Result<Self> {
         let mut preview = Self::new(bounds);
-        planner.each(&mut |resolved| {
-            preview.take(resolved, with_repeats);
+        preview.known = planner.known()?;
+        (preview.repeats, _) = planner.repeats(0)?;
+        planner.each_to_send(with_repeats, &mut |row| {
+            preview.send(row);
             Ok(())
         })?;
         Ok(preview)
@@ -146,41 +132,7 @@ impl Preview {
         Ok(preview)
     }
 
-    fn take(&mut self, resolved: Resolved, with_repeats: bool) {
-        let needs_consent = resolved.needs_consent();
-        let is_to_send = resolved.is_to_send();
-        let Resolved {
-            row, fate, repeat, ..
-        } = resolved;
-        match fate {
-            Fate::New | Fate::Again => {}
-            Fate::Known(state) => {
-                *self.known.entry(state).or_default() += 1;
-                return;
-            }
-            Fate::Clash(_) | Fate::SameRef(_) => {
-                self.clashes += 1;
-                keep(&mut self.first_clashes, (row, fate));
-                return;
-            }
-        }
-        debug_assert!(is_to_send);
-        if needs_consent {
-            self.repeats += 1;
-            if let Some(repeat) = repeat {
-                keep(&mut self.first_repeats, (row.clone(), repeat));
-            }
-            if !with_repeats {
-                return;
-            }
-        } else if let Some(repeat) = repeat {
-            self.own_repeats += 1;
-            keep(&mut self.first_own_repeats, (row.clone(), repeat));
-        }
-        self.send(&row);
-    }
-
-    fn send(&mut self, row: &PlannedRow) {
+    fn send(&mut self, row: &ToSend<'_>) {
         if self.to_send.rows >= self.limit {
             return;
         }
@@ -196,7 +148,7 @@ impl Preview {
         self.covered += u64::from(self.runs_out_at.is_none());
         let room = self.room.unwrap_or(u64::MAX);
         self.under_cap += u64::from(self.to_send.face <= room);
-        let (operator, plan) = (row.operator.name(), row.intent.plan.as_str());
+        let (operator, plan) = (row.operator, row.plan);
         let known = self
             .plans
             .iter()
@@ -217,11 +169,5 @@ impl Preview {
     /// How many rows are orders already.
     pub fn already(&self) -> u64 {
         self.known.values().sum()
-    }
-}
-
-fn keep<T>(kept: &mut Vec<T>, more: T) {
-    if kept.len() < KEPT_MAX {
-        kept.push(more);
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, Statement, ToSql, named_params};
 
 use super::rows::{self, ORDER_COLUMNS, millis, moment, optional, read_order, required, state_words};
-use super::{Filter, Ledger, Result};
+use super::{Filter, Ledger, LedgerError, Result};
 use crate::domain::{Account, Amount, Intent, Label, Money, Operator, Order, Phone, Ref, State};
 
 /// A batch, and the sheet that it was last planned from.
@@ -201,18 +201,18 @@ impl Ledger {
 
     /// Walks the rows of a stored sheet that are still to be sent, in the order of the file; orders that came back
     /// to `planned` come first.
-    pub fn each_waiting(&self, batch: &Batch, each: &mut dyn FnMut(&PlannedRow) -> Result<()>) -> Result<()> {
+    pub fn each_waiting(&self, batch: &Batch, each: &mut dyn FnMut(&ToSend<'_>) -> Result<()>) -> Result<()> {
         let reader = self.reader();
-        let returned = format!(
-            "SELECT {PLANNED_COLUMNS} FROM orders WHERE batch_id = ?1 AND state = 'planned' ORDER BY row"
-        );
-        walk_planned(&reader, &returned, batch.id, each)?;
+        let mut returned = reader.prepare_cached(
+            "SELECT row, operator, plan, amount, cost FROM orders WHERE batch_id = ?1 AND state = 'planned' ORDER BY row",
+        )?;
+        walk_to_send(&mut returned, &[&batch.id], each)?;
         let Some(sheet) = &batch.sheet else { return Ok(()) };
-        let waiting = format!(
-            "SELECT {PLANNED_COLUMNS} FROM sheet_rows WHERE sheet_id = ?1 AND order_id IS NULL \
-             AND row > (SELECT next_row FROM sheets WHERE id = ?1) ORDER BY row"
-        );
-        walk_planned(&reader, &waiting, sheet.id, each)
+        let mut waiting = reader.prepare_cached(
+            "SELECT row, operator, plan, amount, cost FROM sheet_rows WHERE sheet_id = ?1 AND order_id IS NULL \
+             AND row > (SELECT next_row FROM sheets WHERE id = ?1) ORDER BY row",
+        )?;
+        walk_to_send(&mut waiting, &[&sheet.id], each)
     }
 
     /// Orders of a batch whose answers were lost, that this process asks about, in the order in which they were sent.
@@ -484,16 +484,45 @@ fn account_of(connection: &Connection, batch: i64) -> Result<(String, String)> {
     Ok(account)
 }
 
-fn walk_planned(
-    connection: &Connection,
-    query: &str,
-    key: i64,
-    each: &mut dyn FnMut(&PlannedRow) -> Result<()>,
+/// A row that would be sent, as far as a preview must know it.
+#[derive(Debug, Clone, Copy)]
+pub struct ToSend<'a> {
+    /// The line of the sheet.
+    pub row: u32,
+    /// Whose credit it is.
+    pub operator: &'a str,
+    /// The plan's code.
+    pub plan: &'a str,
+    /// Dinars of face value.
+    pub amount: u32,
+    /// What it is expected to cost.
+    pub cost: Option<Money>,
+}
+
+/// Walks the rows of `row, operator, plan, amount, cost`.
+pub(super) fn walk_to_send(
+    statement: &mut Statement<'_>,
+    parameters: &[&dyn ToSql],
+    each: &mut dyn FnMut(&ToSend<'_>) -> Result<()>,
 ) -> Result<()> {
-    let mut statement = connection.prepare_cached(query)?;
-    let mut rows = statement.query([key])?;
+    let text = |column, value: rusqlite::types::ValueRef<'_>| {
+        LedgerError::Unreadable(format!("`{value:?}` as {column}"))
+    };
+    let mut rows = statement.query(parameters)?;
     while let Some(row) = rows.next()? {
-        each(&read_planned(row)?)?;
+        let (operator, plan) = (row.get_ref(1)?, row.get_ref(2)?);
+        each(&ToSend {
+            row: row.get::<_, Option<u32>>(0)?.unwrap_or_default(),
+            operator: operator.as_str().map_err(|_| text("operator", operator))?,
+            plan: plan.as_str().map_err(|_| text("plan", plan))?,
+            amount: row.get(3)?,
+            cost: row
+                .get_ref(4)?
+                .as_str_or_null()
+                .ok()
+                .flatten()
+                .and_then(|cost| cost.parse().ok()),
+        })?;
     }
     Ok(())
 }

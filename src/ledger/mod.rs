@@ -24,7 +24,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rusqlite::Connection;
 
-pub use batches::{Batch, OpenRow, Paid, PlannedRow, Sheet, SheetOrder, Standings};
+pub use batches::{Batch, OpenRow, Paid, PlannedRow, Sheet, SheetOrder, Standings, ToSend};
 pub use cache::StoredIdentity;
 pub use claims::{ClaimCursor, ClaimRules, Claims, Hold};
 pub use error::LedgerError;

@@ -3,10 +3,14 @@
 //!
 //! Whatever the size of the sheet, memory stays flat: what must be sorted is sorted by the database, on disk.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Statement, TransactionBehavior, named_params, params};
 
-use super::batches::{Batch, PLANNED_COLUMNS, PlannedRow, ensure_batch, find_batch, read_planned};
+use super::batches::{
+    Batch, PLANNED_COLUMNS, PlannedRow, ToSend, ensure_batch, find_batch, read_planned, walk_to_send,
+};
 use super::rows::{ORDER_COLUMNS, millis, read_order, required, state_words};
 use super::{Ledger, LedgerError, Result, schema};
 use crate::domain::{Account, Intent, Label, Money, Operator, Order, Phone, PlanCode, Ref, RowRefs, State};
@@ -74,21 +78,6 @@ pub struct Resolved {
     pub repeat: Option<Repeat>,
 }
 
-impl Resolved {
-    /// Whether it is to be sent, if its repeat does not stand in the way.
-    pub fn is_to_send(&self) -> bool {
-        match self.fate {
-            Fate::New | Fate::Again => true,
-            Fate::Known(_) | Fate::Clash(_) | Fate::SameRef(_) => false,
-        }
-    }
-
-    /// Whether sending it needs consent.
-    pub fn needs_consent(&self) -> bool {
-        self.is_to_send() && self.repeat.is_some() && !self.has_own_ref
-    }
-}
-
 /// What is stored with the rows of a sheet.
 #[derive(Debug, Clone)]
 pub struct NewSheet {
@@ -143,6 +132,8 @@ const STAGING: &str = "
 const TO_SEND: &str = "(fate IS NULL OR fate = 'again') AND same_ref IS NULL";
 /// Repeats that need consent.
 const NEEDS_CONSENT: &str = "(twin IS NOT NULL OR repeat IS NOT NULL) AND own_ref = 0";
+/// What is no repeat that needs consent.
+const NO_CONSENT: &str = " AND ((twin IS NULL AND repeat IS NULL) OR own_ref = 1)";
 
 impl Ledger {
     /// Begins to plan a sheet. The planner has a connection of its own.
@@ -214,7 +205,7 @@ impl Planner {
         }
         let since = millis(repeat_since);
         if self.may_repeat(since)? {
-            self.repeats(since)?;
+            self.find_repeats(since)?;
         }
         self.connection.execute_batch("COMMIT")?;
         Ok(())
@@ -354,7 +345,7 @@ impl Planner {
 
     /// Orders that a row would repeat: the same phone, plan and amount not long ago, or any to the same phone in
     /// this batch that is no row of this sheet.
-    fn repeats(&self, since: i64) -> Result<()> {
+    fn find_repeats(&self, since: i64) -> Result<()> {
         self.connection.execute_batch(
             "CREATE INDEX temp.staged_by_order ON staged (order_id) WHERE order_id IS NOT NULL",
         )?;
@@ -394,16 +385,66 @@ impl Planner {
         Ok(())
     }
 
-    /// Walks the resolved rows in the order of the sheet.
-    pub fn each(&self, each: &mut dyn FnMut(Resolved) -> Result<()>) -> Result<()> {
+    /// The first `limit` rows that can't be sent because of their refs, and how many there are.
+    pub fn clashes(&self, limit: usize) -> Result<(u64, Vec<Resolved>)> {
+        self.picked("same_ref IS NOT NULL OR fate = 'clash'", limit)
+    }
+
+    /// The first `limit` repeats that need consent, and how many there are.
+    pub fn repeats(&self, limit: usize) -> Result<(u64, Vec<Resolved>)> {
+        self.picked(&format!("{TO_SEND} AND {NEEDS_CONSENT}"), limit)
+    }
+
+    /// The first `limit` repeats under refs of the caller's own, and how many there are.
+    pub fn own_repeats(&self, limit: usize) -> Result<(u64, Vec<Resolved>)> {
+        let repeats = "(twin IS NOT NULL OR repeat IS NOT NULL) AND own_ref = 1";
+        self.picked(&format!("{TO_SEND} AND {repeats}"), limit)
+    }
+
+    fn picked(&self, which: &str, limit: usize) -> Result<(u64, Vec<Resolved>)> {
+        let count: i64 =
+            self.connection
+                .query_row(&format!("SELECT count(*) FROM staged WHERE {which}"), [], |row| {
+                    row.get(0)
+                })?;
         let mut statement = self.connection.prepare(&format!(
-            "SELECT {PLANNED_COLUMNS}, own_ref, fate, order_id, same_ref, twin, repeat FROM staged ORDER BY row"
+            "SELECT {PLANNED_COLUMNS}, own_ref, fate, order_id, same_ref, twin, repeat FROM staged WHERE {which} \
+             ORDER BY row LIMIT ?1"
         ))?;
-        let mut rows = statement.query([])?;
+        let mut rows = statement.query([i64::try_from(limit).unwrap_or(i64::MAX)])?;
+        let mut picked = Vec::new();
         while let Some(row) = rows.next()? {
-            each(self.resolved(row)?)?;
+            picked.push(self.resolved(row)?);
         }
-        Ok(())
+        Ok((u64::try_from(count).unwrap_or_default(), picked))
+    }
+
+    /// Rows that are orders already, by state.
+    pub fn known(&self) -> Result<BTreeMap<State, u64>> {
+        let mut statement = self.connection.prepare(
+            "SELECT fate, count(*) FROM staged WHERE fate IS NOT NULL AND fate NOT IN ('again', 'clash') \
+             AND same_ref IS NULL GROUP BY fate",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut known = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            let state: State = required(row, "fate", |word| word.parse().ok())?;
+            known.insert(state, u64::try_from(row.get::<_, i64>(1)?).unwrap_or_default());
+        }
+        Ok(known)
+    }
+
+    /// Walks what would be sent, in the order of the sheet.
+    pub fn each_to_send(
+        &self,
+        with_repeats: bool,
+        each: &mut dyn FnMut(&ToSend<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let repeats = if with_repeats { "" } else { NO_CONSENT };
+        let mut statement = self.connection.prepare(&format!(
+            "SELECT row, operator, plan, amount, cost FROM staged WHERE {TO_SEND}{repeats} ORDER BY row"
+        ))?;
+        walk_to_send(&mut statement, &[], each)
     }
 
     fn resolved(&self, row: &Row<'_>) -> Result<Resolved> {

@@ -111,7 +111,10 @@ mod tests {
             of("tel;prix;montant", &[]),
             Err(Trouble::Twice(Role::Amount, 1, 2))
         );
-        assert_eq!(of("ref;tel;id", &[]), Err(Trouble::Twice(Role::Reference, 0, 2)));
+        assert_eq!(
+            of("ref;tel;order id", &[]),
+            Err(Trouble::Twice(Role::Reference, 0, 2))
+        );
         assert_eq!(
             of("tel;note;remarque", &[]),
             Err(Trouble::Twice(Role::Note, 1, 2))

@@ -33,7 +33,7 @@ impl Role {
     pub(super) fn understood() -> &'static str {
         "phone: `phone`, `mobile`, `msisdn`, `téléphone`, `numéro`, `رقم الهاتف`; \
          amount: `amount`, `montant`, `المبلغ`; plan: `plan`, `offre`, `العرض`; \
-         ref: `ref`, `référence`, `id`, `المرجع`; note: `note`, `nom`, `ملاحظة`"
+         ref: `ref`, `référence`, `المرجع`; note: `note`, `nom`, `ملاحظة`"
     }
 
     /// Names that mean this and nothing else, as [`normal`] makes them.
@@ -81,10 +81,11 @@ const PLAN: &str = "plan plans plancode codeplan planname plannom offer offers o
     pack package bundle formule \
     عرض عروض باقه باقات خطه منتج رمزعرض رمزباقه اسمعرض اسمباقه نوععرض نوعباقه";
 
-const REFERENCE: &str = "ref refs refno reference references referenceno referencenumber id ids order orderid \
+/// Not `id`: sheets number their rows so, and the 1, 2, 3 of two sheets are not the same orders.
+const REFERENCE: &str = "ref refs refno reference references referenceno referencenumber order orderid \
     orderno ordernumber orderref orderreference commande commandes ncommande nocommande idcommande numcommande \
     numerocommande refcommande referencecommande externalid externalref clientref customerref refclient \
-    referenceclient مرجع مراجع رقممرجع رقمطلب طلب معرف رقممعرف";
+    referenceclient مرجع مراجع رقممرجع رقمطلب طلب";
 
 const NOTE: &str = "note notes remark remarks remarque remarques comment comments commentaire commentaires \
     observation observations obs memo ملاحظه ملاحظات تعليق تعليقات بيان";
@@ -198,7 +199,7 @@ mod tests {
             ),
             (
                 Role::Reference,
-                "ref|Réf.|Référence|reference|ID|order|Order ID|order-id|commande|N° commande|المرجع|مرجع|رقم الطلب",
+                "ref|Réf.|Référence|reference|order|Order ID|order-id|commande|N° commande|المرجع|مرجع|رقم الطلب",
             ),
             (
                 Role::Note,

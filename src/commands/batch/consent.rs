@@ -1,52 +1,63 @@
 //! Consent: at a terminal `y`, in production the total typed in; elsewhere a flag (design, section 4).
 
-use super::preview::{count, repeat_of, rows_of};
+use super::preview::{count as grouped, repeat_of, rows_of};
 use super::{Job, Planned};
-use crate::batch::Preview;
+use crate::batch::{KEPT_MAX, Preview};
 use crate::commands::link::Connected;
 use crate::commands::outcome::unprintable;
 use crate::domain::Environment;
 use crate::error::{Error, Result};
+use crate::ledger::Planner;
 
 /// Whether repeats are sent as well. Without `--again` somebody at a terminal is asked; elsewhere they are left out
 /// with `--skip-bad`, and refused otherwise.
-pub(super) fn repeats(job: &Job<'_>, preview: &Preview) -> Result<bool> {
+pub(super) fn repeats(job: &Job<'_>, planner: &Planner) -> Result<bool> {
     let printer = &job.session.printer;
-    if preview.repeats == 0 {
+    let (own, first_own) = planner.own_repeats(KEPT_MAX)?;
+    for resolved in &first_own {
+        printer.warn(&format!(
+            "a repeat under a ref of its own: {}",
+            repeat_of(resolved)
+        ));
+    }
+    tell_more(job, own, first_own.len());
+    let (count, first) = planner.repeats(KEPT_MAX)?;
+    if count == 0 {
         return Ok(job.sending.again);
     }
-    for (row, repeat) in &preview.first_repeats {
-        printer.warn(&format!("a repeat: {}", repeat_of(row, repeat)));
+    for resolved in &first {
+        printer.warn(&format!("a repeat: {}", repeat_of(resolved)));
     }
-    let shown = u64::try_from(preview.first_repeats.len()).unwrap_or(u64::MAX);
-    if preview.repeats > shown {
-        printer.warn(&format!("and more: {} are repeats", rows_of(preview.repeats)));
-    }
+    tell_more(job, count, first.len());
     if job.sending.again {
         return Ok(true);
     }
     if job.sending.skip_bad || job.sending.dry_run {
         printer.note(&format!(
             "{} are left out: repeats need `--again`",
-            rows_of(preview.repeats)
+            rows_of(count)
         ));
         return Ok(false);
     }
     if printer.is_interactive() {
-        let question = format!("send the repeats as well ({})?", rows_of(preview.repeats));
+        let question = format!("send the repeats as well ({})?", rows_of(count));
         return printer.ask(&question).map_err(unprintable);
     }
-    let first = preview
-        .first_repeats
-        .first()
-        .map(|(row, repeat)| repeat_of(row, repeat))
-        .unwrap_or_default();
+    let first = first.first().map(repeat_of).unwrap_or_default();
     let message = format!(
         "{} of the sheet are repeats: {first}; nothing was sent",
-        rows_of(preview.repeats)
+        rows_of(count)
     );
     Err(Error::usage("repeat", message)
         .hint("if they are meant, add `--again`; `--skip-bad` leaves them out and sends the others"))
+}
+
+fn tell_more(job: &Job<'_>, all: u64, shown: usize) {
+    let shown = u64::try_from(shown).unwrap_or(u64::MAX);
+    if all > shown {
+        let more = rows_of(all - shown);
+        job.session.printer.warn(&format!("and {more} more are repeats"));
+    }
 }
 
 /// Consent to what would be sent.
@@ -63,8 +74,8 @@ pub(super) fn ask(job: &Job<'_>, connected: &Connected, planned: &Planned, previ
         }
         let message = format!(
             "the total is {} DZD, not the {} DZD of `--confirm-total`; nothing was sent",
-            count(face),
-            count(confirmed)
+            grouped(face),
+            grouped(confirmed)
         );
         return Err(Error::usage("total_not_confirmed", message)
             .hint("look at `--dry-run`; `--confirm-total` takes the face value of the sheet, or of what is left to send"));
@@ -76,7 +87,7 @@ pub(super) fn ask(job: &Job<'_>, connected: &Connected, planned: &Planned, previ
         let message = format!(
             "sending {} for {} DZD needs consent; nothing was sent",
             rows_of(preview.to_send.rows),
-            count(face)
+            grouped(face)
         );
         return Err(Error::usage("consent", message).hint(format!(
             "add `--yes`, or `--confirm-total {face}` so that only this total is sent"
@@ -90,12 +101,12 @@ fn typed(job: &Job<'_>, connected: &Connected, preview: &Preview) -> Result<()> 
     let (rows, face) = (rows_of(preview.to_send.rows), preview.to_send.face);
     let is_given = match connected.desk.account.environment {
         Environment::Sandbox => printer
-            .ask(&format!("send {rows} for {} DZD?", count(face)))
+            .ask(&format!("send {rows} for {} DZD?", grouped(face)))
             .map_err(unprintable)?,
         Environment::Production => {
             let question = format!(
                 "send {rows}? type the total in dinars, {}, to confirm:",
-                count(face)
+                grouped(face)
             );
             let answer = printer.ask_text(&question).map_err(unprintable)?;
             let digits: String = answer

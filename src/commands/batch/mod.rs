@@ -140,7 +140,10 @@ impl Job<'_> {
         preview::check_rows(self.session, self.sending, &planned)?;
         let balance = self.session.balance(&desk.client).await?.balance;
         let bounds = self.bounds(connected, balance)?;
-        let with_repeats = self.settle_repeats(&planned, bounds)?;
+        let with_repeats = match &planned {
+            Planned::Staged(planner, _) => consent::repeats(self, planner)?,
+            Planned::Stored(..) => true,
+        };
         let preview = match &planned {
             Planned::Stored(batch, _) => Preview::of_stored(&desk.ledger, batch, bounds)?,
             Planned::Staged(planner, _) => Preview::of_staged(planner, bounds, with_repeats)?,
@@ -284,15 +287,6 @@ impl Job<'_> {
             balance: Some(balance),
             room_today,
         })
-    }
-
-    /// Whether repeats are sent: they need `--again`, or somebody at a terminal who says so.
-    fn settle_repeats(&self, planned: &Planned, bounds: Bounds) -> Result<bool> {
-        let Planned::Staged(planner, _) = planned else {
-            return Ok(true);
-        };
-        let preview = Preview::of_staged(planner, bounds, false)?;
-        consent::repeats(self, &preview)
     }
 
     fn store(

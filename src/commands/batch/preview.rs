@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 
 use super::{Job, Planned, Sending, unprintable};
 use crate::batch::sheet::{Refusal, Remark};
-use crate::batch::{Bounds, PlanTotals, Preview, Reading, Totals};
+use crate::batch::{Bounds, KEPT_MAX, PlanTotals, Preview, Reading, Totals};
 use crate::commands::link::Connected;
 use crate::commands::send::told;
 use crate::commands::session::Session;
 use crate::domain::{Money, State, group_thousands};
 use crate::error::{Error, Kind, Result};
-use crate::ledger::{Fate, PlannedRow, Repeat};
+use crate::ledger::{Fate, Repeat, Resolved};
 use crate::output::{Cell, Column, Printer, Table, Tone};
 
 /// Refuses a sheet with rows that can't be sent, unless they are to be left out.
@@ -29,17 +29,17 @@ pub(super) fn check_rows(session: &Session, sending: &Sending, planned: &Planned
     if reading.bad > shown {
         printer.warn(&format!("and more: {} rows can't be sent", count(reading.bad)));
     }
-    let clashes = Preview::of_staged(planner, Bounds::default(), true)?;
-    bad += clashes.clashes;
-    for (row, fate) in &clashes.first_clashes {
-        printer.warn(&clash(row, fate));
+    let (clashing, clashes) = planner.clashes(KEPT_MAX)?;
+    bad += clashing;
+    for resolved in &clashes {
+        printer.warn(&clash(resolved));
     }
     if bad == 0 {
         return Ok(());
     }
     if sending.skip_bad {
         printer.warn(&format!("{} are left out (`--skip-bad`)", rows_of(bad)));
-        return if reading.rows > clashes.clashes {
+        return if reading.rows > clashing {
             Ok(())
         } else {
             Err(nothing_left())
@@ -49,7 +49,7 @@ pub(super) fn check_rows(session: &Session, sending: &Sending, planned: &Planned
         .refusals
         .first()
         .map(line_of)
-        .or_else(|| clashes.first_clashes.first().map(|(row, fate)| clash(row, fate)));
+        .or_else(|| clashes.first().map(clash));
     let message = format!(
         "{} of the sheet can't be sent: {}; nothing was sent",
         rows_of(bad),
@@ -127,9 +127,9 @@ fn line_of(refusal: &Refusal) -> String {
     }
 }
 
-fn clash(row: &PlannedRow, fate: &Fate) -> String {
-    let (line, reference) = (row.row, &row.intent.reference);
-    match fate {
+fn clash(resolved: &Resolved) -> String {
+    let (line, reference) = (resolved.row.row, &resolved.row.intent.reference);
+    match &resolved.fate {
         Fate::Clash(order) => format!(
             "line {line}: the ref `{reference}` is another order's: {}",
             told(order)
@@ -140,13 +140,15 @@ fn clash(row: &PlannedRow, fate: &Fate) -> String {
 }
 
 /// A repeat as people read it, with both lines or the order.
-pub(super) fn repeat_of(row: &PlannedRow, repeat: &Repeat) -> String {
+pub(super) fn repeat_of(resolved: &Resolved) -> String {
+    let row = &resolved.row;
     let (line, phone, amount) = (row.row, &row.intent.phone, row.intent.amount.grouped());
-    match repeat {
-        Repeat::InSheet(other) => {
+    match &resolved.repeat {
+        Some(Repeat::InSheet(other)) => {
             format!("line {line}: {amount} DZD to `{phone}`, who is on line {other} as well")
         }
-        Repeat::Order(order) => format!("line {line}: {amount} DZD to `{phone}`; {}", told(order)),
+        Some(Repeat::Order(order)) => format!("line {line}: {amount} DZD to `{phone}`; {}", told(order)),
+        None => format!("line {line}: {amount} DZD to `{phone}`"),
     }
 }
 
@@ -200,12 +202,6 @@ impl Shown<'_> {
                     &format!("{} were", rows_of(preview.already()))
                 ),
                 states.join(", ")
-            ));
-        }
-        for (row, repeat) in &preview.first_own_repeats {
-            printer.warn(&format!(
-                "a repeat under a ref of its own: {}",
-                repeat_of(row, repeat)
             ));
         }
         if preview.to_send.rows == 0 {

@@ -144,6 +144,10 @@ enum Done {
     Swept(topup::Result<Report>),
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one independent fact of the run"
+)]
 struct Engine<'a> {
     desk: Arc<Desk>,
     batch: Arc<Batch>,
@@ -306,15 +310,20 @@ impl Engine<'_> {
             return;
         };
         self.sending += 1;
-        let desk = Arc::clone(&self.desk);
+        let (desk, found) = (Arc::clone(&self.desk), self.found.clone());
         self.tasks.spawn(async move {
             // The connection is free as soon as the answer is there; it is stored while the next row leaves.
             let permit = Mutex::new(Some(permit));
             let sent = desk
-                .send_row(written, &|event| {
-                    if let topup::Event::Answered(_) = event {
+                .send_row(written, &|event| match event {
+                    topup::Event::Answered(_) => {
                         drop(permit.lock().unwrap_or_else(PoisonError::into_inner).take());
                     }
+                    // A wait that finds no listener is told by the next one.
+                    topup::Event::Waiting { why, length } => {
+                        let _ = found.try_send(Found::Waiting((*why).to_owned(), *length));
+                    }
+                    topup::Event::Sending(_) | topup::Event::Moved(_) | topup::Event::Asking(_) => {}
                 })
                 .await;
             Done::Sent(sent)
@@ -482,6 +491,7 @@ impl Engine<'_> {
     fn take(&mut self, found: Found) {
         match found {
             Found::Moved(from, order) => self.moved(from, &order),
+            Found::Waiting(why, length) => (self.tell)(Event::Waiting { why: &why, length }),
             Found::Lost(order) => {
                 if !self.recovering.contains(&order.intent.reference) {
                     self.lost.push_back(*order);

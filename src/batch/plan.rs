@@ -4,7 +4,7 @@
 use sha2::{Digest, Sha256};
 
 use super::sheet::{Entry, PlanCell, Refusal, Remark, RemarkKind, Row, Sheet};
-use crate::domain::{Amount, Catalogue, Operator, Phone, Plan};
+use crate::domain::{Amount, Catalogue, Operator, Phone, Plan, hex};
 use crate::error::{Error, Result};
 use crate::ledger::{Planner, StagedRow};
 
@@ -74,7 +74,7 @@ impl Terms {
             ))
             .chain_update(format!("{:?}", self.catalogue))
             .finalize();
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&digest)
     }
 
     /// Reads all rows of a sheet and stages those that can be sent.

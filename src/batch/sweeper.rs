@@ -54,6 +54,8 @@ pub(super) enum Found {
     Moved(State, Box<Order>),
     /// A lost row that the list does not show: to be asked for by its ref.
     Lost(Box<Order>),
+    /// Somebody waits, and why.
+    Waiting(String, Duration),
 }
 
 /// How a sweep ended.
@@ -187,15 +189,13 @@ impl Sweep<'_> {
     fn around(&self, row: &OpenRow) -> (Timestamp, Timestamp) {
         let client = &self.desk.client;
         let told = row.their_at.unwrap_or_else(|| client.theirs(row.sent_at));
-        match row.state {
+        if row.state == State::Unknown {
             // Its request may have landed at any time since.
-            State::Unknown => (told, client.theirs(self.now).max(told)),
-            // Told with the answer, which may have been long on its way.
-            _ => {
-                let answered_in = elapsed(row.sent_at, row.updated_at).min(ANSWER_MAX);
-                (earlier(told, answered_in), told)
-            }
+            return (told, client.theirs(self.now).max(told));
         }
+        // Told with the answer, which may have been long on its way.
+        let answered_in = elapsed(row.sent_at, row.updated_at).min(ANSWER_MAX);
+        (earlier(told, answered_in), told)
     }
 
     async fn stretch(&mut self, stretch: Stretch) -> Result<()> {

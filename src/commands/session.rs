@@ -8,6 +8,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Globals;
+use super::outcome::{interrupted, unprintable};
 use crate::api::{Client, ClientOptions, read_catalogue};
 use crate::clock::Clock;
 use crate::config::{BaseUrl, ColorChoice, Config, Env, OutputFormat, Places};
@@ -75,6 +76,24 @@ impl Session {
             }
             work.await
         })
+    }
+
+    /// Asks a question; anything but a yes is a no. Ctrl-C at the question ends the command.
+    pub(super) async fn ask(&self, question: &str) -> Result<bool> {
+        let answer = self.ask_text(&format!("{question} [y/N]")).await?;
+        Ok(Printer::is_yes(&answer))
+    }
+
+    /// Asks for a word, such as a total to confirm; empty at the end of stdin.
+    pub(super) async fn ask_text(&self, question: &str) -> Result<String> {
+        self.printer.question(question);
+        let (read, typed) = tokio::sync::oneshot::channel();
+        let answer = self.printer.answer();
+        // A thread of its own: nothing else wakes up from reading, and the process may end while it waits.
+        std::thread::spawn(move || read.send(answer()));
+        let typed = self.stop.race(typed).await;
+        let typed = typed.map_err(|signal| interrupted(signal, "stopped; nothing was sent"))?;
+        typed.unwrap_or_else(|_| Ok(String::new())).map_err(unprintable)
     }
 
     /// The waits of the protocol.

@@ -75,15 +75,20 @@ impl KeyFingerprint {
             .chain_update("\n")
             .chain_update(key.as_bytes())
             .finalize();
-        let hex =
-            |byte: &u8| [byte >> 4, byte & 15].map(|half| char::from_digit(half.into(), 16).unwrap_or('0'));
-        Self(digest.iter().take(16).flat_map(hex).collect())
+        Self(hex(digest.iter().take(16)))
     }
 
     /// 32 hexadecimal digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Two hexadecimal digits for each byte.
+pub fn hex<'a>(bytes: impl IntoIterator<Item = &'a u8>) -> String {
+    let digits =
+        |byte: &u8| [byte >> 4, byte & 15].map(|half| char::from_digit(half.into(), 16).unwrap_or('0'));
+    bytes.into_iter().flat_map(digits).collect()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ mod span;
 mod state;
 mod when;
 
-pub use account::{Account, Environment, EnvironmentError, KeyFingerprint};
+pub use account::{Account, Environment, EnvironmentError, KeyFingerprint, hex};
 pub use amount::{Amount, AmountError, AmountNote, AmountReading};
 pub use cell::{CellNote, as_text, shown};
 pub use label::{Label, LabelError, RowRefs};

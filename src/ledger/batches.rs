@@ -35,6 +35,12 @@ pub struct Sheet {
     pub digest: String,
     /// How many rows were planned.
     pub rows: u32,
+    /// Their face value, in dinars.
+    pub face: u64,
+    /// How many of them are orders of no batch or of another one.
+    pub elsewhere: u64,
+    /// What was last noted of the results file; see [`Ledger::note_results`].
+    pub results: Option<String>,
     /// Whether every row of the file was planned.
     pub is_whole: bool,
     /// When.
@@ -155,7 +161,7 @@ impl Ledger {
     pub fn standings_elsewhere(&self, batch: &Batch) -> Result<Standings> {
         let reader = self.reader();
         let mut standings = Standings::default();
-        let Some(sheet) = &batch.sheet else {
+        let Some(sheet) = batch.sheet.as_ref().filter(|sheet| sheet.elsewhere > 0) else {
             return Ok(standings);
         };
         let mut statement = reader.prepare_cached(
@@ -170,13 +176,15 @@ impl Ledger {
         Ok(standings)
     }
 
-    /// The face value of all rows of a sheet, in dinars.
-    pub fn sheet_face(&self, sheet: &Sheet) -> Result<u64> {
-        let face: i64 = self
-            .reader()
-            .prepare_cached("SELECT coalesce(sum(amount), 0) FROM sheet_rows WHERE sheet_id = ?1")?
-            .query_row([sheet.id], |row| row.get(0))?;
-        Ok(count(face))
+    /// Notes that the results file is whole, so that it need not be written again while nothing has changed.
+    pub async fn note_results(&self, sheet: &Sheet, results: String) -> Result<()> {
+        let id = sheet.id;
+        self.writer
+            .write(move |connection| {
+                connection.execute("UPDATE sheets SET results = ?2 WHERE id = ?1", (id, &results))?;
+                Ok(())
+            })
+            .await
     }
 
     /// Face values and costs of the orders of a batch that have or may have paid.
@@ -447,7 +455,7 @@ fn read_batch(connection: &Connection, row: &Row<'_>) -> Result<Batch> {
 
 fn read_sheet(connection: &Connection, id: i64) -> Result<Sheet> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, file, header, digest, rows, is_whole, planned_at FROM sheets WHERE id = ?1",
+        "SELECT id, file, header, digest, rows, face, elsewhere, is_whole, planned_at, results FROM sheets WHERE id = ?1",
     )?;
     let mut rows = statement.query([id])?;
     let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
@@ -457,6 +465,9 @@ fn read_sheet(connection: &Connection, id: i64) -> Result<Sheet> {
         header: required(row, "header", |text| serde_json::from_str(text).ok())?,
         digest: row.get("digest")?,
         rows: row.get("rows")?,
+        face: count(row.get("face")?),
+        elsewhere: count(row.get("elsewhere")?),
+        results: row.get("results")?,
         is_whole: row.get("is_whole")?,
         planned_at: moment("planned_at", row.get("planned_at")?)?,
     })

@@ -100,17 +100,17 @@ impl Ledger {
     pub async fn change_all(&self, changes: Vec<(Order, Change)>) -> Result<Vec<Result<Order>>> {
         self.writer
             .write(move |connection| {
-                let mut changed = Vec::with_capacity(changes.len());
+                let mut answers = Vec::with_capacity(changes.len());
                 for (order, change) in &changes {
                     match apply(connection, order, change) {
                         Err(error @ (LedgerError::Stale(_) | LedgerError::Illegal(_))) => {
-                            changed.push(Err(error))
+                            answers.push(Err(error));
                         }
                         Err(error) => return Err(error),
-                        Ok(order) => changed.push(Ok(order)),
+                        Ok(order) => answers.push(Ok(order)),
                     }
                 }
-                Ok(changed)
+                Ok(answers)
             })
             .await
     }

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::error::LedgerError;
 use super::owner::make_private_directory;
 use super::{Ledger, Result};
-use crate::domain::{Account, Label};
+use crate::domain::{Account, Label, hex};
 
 /// The right to send the rows of one batch, until it is dropped.
 #[derive(Debug)]
@@ -41,10 +41,10 @@ impl Ledger {
     fn lock_path(&self, account: &Account, label: &Label) -> PathBuf {
         let name = format!("{}\n{}\n{label}", account.username, account.environment);
         let digest = Sha256::digest(name.as_bytes());
-        let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let name = hex(digest.iter().take(16));
         let mut directory = self.path.file_name().unwrap_or_default().to_owned();
         directory.push(".batches");
-        self.path.with_file_name(directory).join(hex)
+        self.path.with_file_name(directory).join(name)
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, Statement, TransactionBehavior, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, named_params, params};
 
 use super::batches::{
     Batch, PLANNED_COLUMNS, PlannedRow, ToSend, ensure_batch, find_batch, read_planned, walk_to_send,
@@ -17,6 +17,8 @@ use crate::domain::{Account, Intent, Label, Money, Operator, Order, Phone, PlanC
 
 /// How many rows are stored in one transaction: others can write between two of them.
 const ROWS_PER_COMMIT: u32 = 50_000;
+/// How many orders that rows are already are held in memory.
+const FOUND_AT_A_TIME: usize = 10_000;
 
 /// A row of the sheet, read and priced.
 #[derive(Debug)]
@@ -199,9 +201,18 @@ impl Planner {
     pub fn resolve(&mut self, repeat_since: Timestamp) -> Result<()> {
         self.connection.execute_batch("COMMIT")?;
         self.connection.execute_batch("BEGIN")?;
-        self.occurrences()?;
+        let has_twins = self.gather_twins()?;
+        if has_twins {
+            self.occurrences()?;
+        }
         if self.has_own_refs {
             self.same_refs()?;
+        }
+        if self.has_own_refs || self.batch.is_some() {
+            self.known_orders()?;
+        }
+        if has_twins {
+            self.mark_twins()?;
         }
         let since = millis(repeat_since);
         if self.may_repeat(since)? {
@@ -211,76 +222,93 @@ impl Planner {
         Ok(())
     }
 
-    /// Counts the occurrences of rows that look alike, and finds the orders that rows are already: a merge of two
-    /// sorted sequences, since refs of one batch sort as its numbers do.
-    fn occurrences(&self) -> Result<()> {
-        let mut sorted = self.connection.prepare(
-            "SELECT row, ref, phone, plan, amount, own_ref FROM staged ORDER BY phone, plan, amount, row",
+    /// Numbers that stand on several lines: the only ones whose rows can look alike.
+    fn gather_twins(&self) -> Result<bool> {
+        self.connection.execute_batch(
+            "CREATE TEMP TABLE twins AS SELECT phone FROM staged GROUP BY phone HAVING count(*) > 1;
+             CREATE UNIQUE INDEX temp.twins_by_phone ON twins (phone);",
         )?;
-        let mut find = self.connection.prepare(
-            "SELECT id, phone, plan, amount, state, batch_id, again FROM orders WHERE account = ?1 AND environment = ?2 AND ref = ?3",
+        let any: bool = self
+            .connection
+            .query_row("SELECT EXISTS (SELECT 1 FROM twins)", [], |row| row.get(0))?;
+        Ok(any)
+    }
+
+    /// Rows that look alike are told apart by their occurrence: the n-th gets the n-th ref.
+    fn occurrences(&self) -> Result<()> {
+        let mut alike = self.connection.prepare(
+            "SELECT row, ref, phone, plan, amount FROM staged \
+             WHERE own_ref = 0 AND phone IN (SELECT phone FROM twins) ORDER BY phone, plan, amount, row",
         )?;
         let mut mark = self
             .connection
-            .prepare("UPDATE staged SET ref = ?2, order_id = ?3, fate = ?4, again = ?5 WHERE row = ?1")?;
-        let mut rows = sorted.query([])?;
+            .prepare("UPDATE staged SET ref = ?2 WHERE row = ?1")?;
+        let mut rows = alike.query([])?;
         let mut before: Option<(Intent, u32)> = None;
-        let mut of_number = OfNumber::new(&self.connection)?;
         while let Some(row) = rows.next()? {
-            let number: u32 = row.get("row")?;
-            let mut intent = super::rows::read_intent(row)?;
-            let has_own_ref: bool = row.get("own_ref")?;
-            let mut is_counted = false;
-            if !has_own_ref {
-                let nth = match &before {
-                    Some((other, nth)) if is_alike(other, &intent) => nth + 1,
-                    _ => 1,
-                };
-                before = Some((intent.clone(), nth));
-                if nth > 1 {
-                    intent.reference = self.refs.of(&intent.phone, &intent.plan, intent.amount, nth);
-                    is_counted = true;
+            let intent = super::rows::read_intent(row)?;
+            let nth = match &before {
+                Some((other, nth)) if is_alike(other, &intent) => nth + 1,
+                _ => 1,
+            };
+            if nth > 1 {
+                let reference = self.refs.of(&intent.phone, &intent.plan, intent.amount, nth);
+                mark.execute(params![row.get::<_, u32>("row")?, reference.as_str()])?;
+            }
+            before = Some((intent, nth));
+        }
+        Ok(())
+    }
+
+    /// Finds the orders that rows are already: a merge of two sorted sequences, since the refs of one batch sort as
+    /// its numbers do.
+    fn known_orders(&self) -> Result<()> {
+        // A batch that is new has no orders under refs of ours.
+        let which = if self.batch.is_some() {
+            ""
+        } else {
+            "own_ref = 1 AND "
+        };
+        let mut matched = self.connection.prepare(&format!(
+            "SELECT s.row AS row, o.id AS id, o.state AS state, o.batch_id AS batch_id, o.again AS again, \
+             o.phone = s.phone AND o.plan = s.plan AND o.amount = s.amount AS is_the_same \
+             FROM (SELECT row, ref, phone, plan, amount, own_ref FROM staged ORDER BY ref) AS s \
+             JOIN orders AS o ON o.ref = s.ref \
+             WHERE {which}o.account = ?1 AND o.environment = ?2"
+        ))?;
+        let mut mark = self
+            .connection
+            .prepare("UPDATE staged SET order_id = ?2, fate = ?3, again = ?4 WHERE row = ?1")?;
+        let environment = self.account.environment.word();
+        let mut rows = matched.query((&self.account.username, environment))?;
+        let mut found = Vec::with_capacity(FOUND_AT_A_TIME);
+        loop {
+            // What is read is marked in portions: the query must not see its own marks.
+            let row = rows.next()?;
+            let is_over = row.is_none();
+            if let Some(row) = row {
+                found.push((row.get::<_, u32>("row")?, self.found(row)?));
+            }
+            if is_over || found.len() >= FOUND_AT_A_TIME {
+                for (number, order) in found.drain(..) {
+                    mark.execute(params![number, order.id, order.fate, order.again])?;
                 }
             }
-            let found = if has_own_ref || self.batch.is_some() {
-                self.found(&mut find, &intent)?
-            } else {
-                None
-            };
-            let pays = found.as_ref().is_none_or(|found| found.pays);
-            of_number.see(&intent.phone, pays.then_some(number))?;
-            if is_counted || found.is_some() {
-                let found = found.unwrap_or_default();
-                mark.execute(params![
-                    number,
-                    intent.reference.as_str(),
-                    found.id,
-                    found.fate,
-                    found.again
-                ])?;
+            if is_over {
+                return Ok(());
             }
         }
-        of_number.end()
     }
 
     /// The order that a row is already, and what that means for it.
-    fn found(&self, find: &mut Statement<'_>, intent: &Intent) -> Result<Option<Found>> {
-        let mut rows = find.query((
-            &self.account.username,
-            self.account.environment.word(),
-            intent.reference.as_str(),
-        ))?;
-        let Some(row) = rows.next()? else { return Ok(None) };
-        let id: Option<i64> = row.get("id")?;
-        let is_the_same = row.get_ref("phone")?.as_str().ok() == Some(intent.phone.as_str())
-            && row.get_ref("plan")?.as_str().ok() == Some(intent.plan.as_str())
-            && row.get::<_, u32>("amount")? == intent.amount.dinars();
-        if !is_the_same {
-            return Ok(Some(Found {
+    fn found(&self, row: &Row<'_>) -> Result<Found> {
+        let id: i64 = row.get("id")?;
+        if !row.get::<_, bool>("is_the_same")? {
+            return Ok(Found {
                 id,
-                fate: Some("clash"),
-                ..Found::default()
-            }));
+                fate: "clash",
+                again: false,
+            });
         }
         let state: State = required(row, "state", |text| text.parse().ok())?;
         let batch: Option<i64> = row.get("batch_id")?;
@@ -299,12 +327,36 @@ impl Planner {
             | State::Unknown
             | State::WrittenOff => false,
         };
-        Ok(Some(Found {
+        Ok(Found {
             id,
-            fate: Some(if is_sent_again { "again" } else { state.word() }),
+            fate: if is_sent_again { "again" } else { state.word() },
             again: row.get("again")?,
-            pays: is_sent_again || state.may_have_paid(),
-        }))
+        })
+    }
+
+    /// Of the lines of one number, every one but the first is a twin of the first. Lines that were not delivered and
+    /// will not be sent do not count.
+    fn mark_twins(&self) -> Result<()> {
+        let undelivered = state_words(|state| !state.may_have_paid());
+        let mut lines = self.connection.prepare(&format!(
+            "SELECT row, phone FROM staged WHERE phone IN (SELECT phone FROM twins) \
+             AND (fate IS NULL OR fate NOT IN ({undelivered})) ORDER BY phone, row"
+        ))?;
+        let mut mark = self
+            .connection
+            .prepare("UPDATE staged SET twin = ?2 WHERE row = ?1")?;
+        let mut rows = lines.query([])?;
+        let mut first: Option<(String, u32)> = None;
+        while let Some(row) = rows.next()? {
+            let (line, phone): (u32, String) = (row.get(0)?, row.get(1)?);
+            match &first {
+                Some((known, first)) if *known == phone => {
+                    mark.execute([line, *first])?;
+                }
+                _ => first = Some((phone, line)),
+            }
+        }
+        Ok(())
     }
 
     /// The same ref on two lines means one order: the later line is told.
@@ -489,13 +541,13 @@ impl Planner {
             format!(" AND NOT ({TO_SEND} AND {NEEDS_CONSENT})")
         };
         let kept = format!("same_ref IS NULL AND fate IS NOT 'clash'{repeats}");
-        let count: u32 =
-            self.connection
-                .query_row(&format!("SELECT count(*) FROM staged WHERE {kept}"), [], |row| {
-                    row.get(0)
-                })?;
+        let (count, face): (u32, i64) = self.connection.query_row(
+            &format!("SELECT count(*), coalesce(sum(amount), 0) FROM staged WHERE {kept}"),
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
         let is_whole = new.is_whole && count == self.rows;
-        let (batch, sheet) = self.begin_sheet(new, count, is_whole)?;
+        let (batch, sheet) = self.begin_sheet(new, (count, face), is_whole)?;
         self.copy_rows(sheet, &kept)?;
         self.activate(batch, sheet, new.at)?;
         self.sweep_away_old_sheets(batch, sheet)?;
@@ -503,15 +555,22 @@ impl Planner {
             .ok_or_else(|| LedgerError::Unreadable("the batch is gone".to_owned()))
     }
 
-    fn begin_sheet(&mut self, new: &NewSheet, rows: u32, is_whole: bool) -> Result<(i64, i64)> {
+    fn begin_sheet(
+        &mut self,
+        new: &NewSheet,
+        (rows, face): (u32, i64),
+        is_whole: bool,
+    ) -> Result<(i64, i64)> {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         let batch = ensure_batch(&transaction, &self.account, &self.label, new.at)?;
         let header = serde_json::to_string(&new.header).unwrap_or_default();
         transaction.execute(
-            "INSERT INTO sheets (batch_id, file, header, digest, rows, is_whole, planned_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![batch, new.file, header, new.digest, rows, is_whole, millis(new.at)],
+            "INSERT INTO sheets (batch_id, file, header, digest, rows, face, is_whole, planned_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![batch, new.file, header, new.digest, rows,
+                face,
+                is_whole, millis(new.at)],
         )?;
         let sheet = transaction.last_insert_rowid();
         transaction.commit()?;
@@ -576,6 +635,11 @@ impl Planner {
         )?;
         plan_again(&transaction, batch, sheet, at)?;
         transaction.execute(
+            "UPDATE sheets SET elsewhere = (SELECT count(*) FROM sheet_rows JOIN orders ON orders.id = order_id \
+             WHERE sheet_id = ?2 AND order_id IS NOT NULL AND batch_id IS NOT ?1) WHERE id = ?2",
+            [batch, sheet],
+        )?;
+        transaction.execute(
             "UPDATE orders SET row = s.row FROM sheet_rows AS s WHERE s.sheet_id = ?2 AND s.order_id = orders.id \
              AND orders.batch_id = ?1 AND orders.row IS NOT s.row",
             [batch, sheet],
@@ -635,54 +699,12 @@ fn plan_again(connection: &Connection, batch: i64, sheet: i64, at: i64) -> Resul
 }
 
 /// An order that a staged row is already.
-#[derive(Default)]
 struct Found {
-    id: Option<i64>,
-    fate: Option<&'static str>,
+    id: i64,
+    fate: &'static str,
     again: bool,
-    /// Whether it has paid, or will.
-    pays: bool,
 }
 
 fn is_alike(one: &Intent, other: &Intent) -> bool {
     one.phone == other.phone && one.plan == other.plan && one.amount == other.amount
-}
-
-/// The lines of one number, while they pass by in order of numbers.
-struct OfNumber<'c> {
-    phone: Option<Phone>,
-    lines: Vec<u32>,
-    mark: Statement<'c>,
-}
-
-impl<'c> OfNumber<'c> {
-    fn new(connection: &'c Connection) -> Result<Self> {
-        Ok(Self {
-            phone: None,
-            lines: Vec::new(),
-            mark: connection.prepare("UPDATE staged SET twin = ?2 WHERE row = ?1")?,
-        })
-    }
-
-    /// `line`: none for one that was not delivered and will not be sent.
-    fn see(&mut self, phone: &Phone, line: Option<u32>) -> Result<()> {
-        if self.phone.as_ref() != Some(phone) {
-            self.end()?;
-            self.phone = Some(phone.clone());
-        }
-        self.lines.extend(line);
-        Ok(())
-    }
-
-    /// Every line but the first is a twin of the first.
-    fn end(&mut self) -> Result<()> {
-        if self.lines.len() > 1 {
-            let first = self.lines.iter().copied().min().unwrap_or_default();
-            for line in self.lines.iter().filter(|line| **line != first) {
-                self.mark.execute([*line, first])?;
-            }
-        }
-        self.lines.clear();
-        Ok(())
-    }
 }

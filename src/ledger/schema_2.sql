@@ -17,11 +17,16 @@ CREATE TABLE sheets (
     header     TEXT    NOT NULL,
     digest     TEXT    NOT NULL,
     rows       INTEGER NOT NULL,
+    face       INTEGER NOT NULL,
+    -- Rows that are orders of no batch or of another one: under refs of the caller's own.
+    elsewhere  INTEGER NOT NULL DEFAULT 0,
     -- Whether every row of the file was planned: then the same file again needs no second look.
     is_whole   INTEGER NOT NULL,
     -- Rows up to this one have been claimed, or were orders before.
     next_row   INTEGER NOT NULL DEFAULT 0,
-    planned_at INTEGER NOT NULL
+    planned_at INTEGER NOT NULL,
+    -- The results file as it was last written whole: where, how long, and of how many ended orders.
+    results    TEXT
 ) STRICT;
 
 CREATE INDEX sheets_by_batch ON sheets (batch_id);

@@ -109,7 +109,7 @@ pub struct Printer {
     terminal: Terminal,
     stdout: Mutex<Sink>,
     messages: Arc<Mutex<Messages>>,
-    stdin: Mutex<Box<dyn BufRead + Send>>,
+    stdin: Arc<Mutex<Box<dyn BufRead + Send>>>,
 }
 
 impl Printer {
@@ -125,7 +125,7 @@ impl Printer {
             terminal,
             stdout: Mutex::new(Sink::new(streams.stdout)),
             messages: Arc::new(Mutex::new(Messages::new(Sink::new(streams.stderr)))),
-            stdin: Mutex::new(streams.stdin),
+            stdin: Arc::new(Mutex::new(streams.stdin)),
         }
     }
 
@@ -242,24 +242,26 @@ impl Printer {
         messages.write(&text);
     }
 
-    /// Asks a question; anything but `y`, `yes`, `o` or `oui` is a no, and so is the end of stdin.
-    pub fn ask(&self, question: &str) -> io::Result<bool> {
-        let answer = self.ask_text(&format!("{question} [y/N]"))?;
-        Ok(matches!(
-            answer.to_lowercase().as_str(),
-            "y" | "yes" | "o" | "oui"
-        ))
-    }
-
-    /// Asks for a word, such as a total to confirm; empty at the end of stdin.
-    pub fn ask_text(&self, question: &str) -> io::Result<String> {
+    /// Shows a question; [`Printer::answer`] reads what is typed.
+    pub fn question(&self, question: &str) {
         let mut messages = lock(&self.messages);
         messages.stop_spinner();
         messages.write(&(clean_lines(question).join("\n") + " "));
-        drop(messages);
-        let mut answer = String::new();
-        lock(&self.stdin).read_line(&mut answer)?;
-        Ok(answer.trim().to_owned())
+    }
+
+    /// Reads a line from stdin, trimmed; empty at its end. What is returned may wait on a thread of its own.
+    pub fn answer(&self) -> impl FnOnce() -> io::Result<String> + Send + 'static {
+        let stdin = Arc::clone(&self.stdin);
+        move || {
+            let mut answer = String::new();
+            lock(&stdin).read_line(&mut answer)?;
+            Ok(answer.trim().to_owned())
+        }
+    }
+
+    /// Whether an answer is a yes: `y`, `yes`, `o` or `oui`. Anything else is a no.
+    pub fn is_yes(answer: &str) -> bool {
+        matches!(answer.to_lowercase().as_str(), "y" | "yes" | "o" | "oui")
     }
 
     /// Reports work as it goes on: a spinner for people, otherwise each new sentence once.

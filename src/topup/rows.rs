@@ -59,8 +59,8 @@ impl Desk {
             Ok((written.order, Change::to(to, at, why)))
         });
         let changes = changes.collect::<Result<Vec<_>>>()?;
-        let changed = self.ledger.change_all(changes).await?;
-        Ok(changed.into_iter().flatten().collect())
+        let stored = self.ledger.change_all(changes).await?;
+        Ok(stored.into_iter().flatten().collect())
     }
 }
 

@@ -269,14 +269,7 @@ impl Desk {
         };
         let (order, again, why) = once_more(order);
         match self.write_again(&order, wish, again, why).await? {
-            Ok(written) => {
-                let asking = match asking {
-                    Asking::AtOnce => Asking::AtOnce,
-                    // Sent a moment ago: the sweep says nothing of this request.
-                    Asking::Swept | Asking::BySweep => Asking::BySweep,
-                };
-                self.send_written(wish, written, true, asking, tell).await
-            }
+            Ok(written) => self.send_written(wish, written, true, asking, tell).await,
             Err(standing) => Ok(*standing),
         }
     }

@@ -32,14 +32,14 @@ struct Summary<'a> {
 }
 
 /// Shows the summary; an error where not every row has reached its good end.
-pub(super) fn conclude(
+pub(super) async fn conclude(
     job: &Job<'_>,
     connected: &Connected,
     batch: &Batch,
     outcome: &Outcome,
     mut report: Report<'_>,
 ) -> Result<ExitCode> {
-    let retry_rows = report.close()?;
+    let retry_rows = report.close().await?;
     let ledger = &connected.desk.ledger;
     let mut states = ledger.standings(batch)?.states;
     for (state, orders) in ledger.standings_elsewhere(batch)?.states {

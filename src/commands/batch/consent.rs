@@ -4,14 +4,13 @@ use super::preview::{count as grouped, repeat_of, rows_of};
 use super::{Job, Planned};
 use crate::batch::{KEPT_MAX, Preview};
 use crate::commands::link::Connected;
-use crate::commands::outcome::unprintable;
 use crate::domain::Environment;
 use crate::error::{Error, Result};
 use crate::ledger::Planner;
 
 /// Whether repeats are sent as well. Without `--again` somebody at a terminal is asked; elsewhere they are left out
 /// with `--skip-bad`, and refused otherwise.
-pub(super) fn repeats(job: &Job<'_>, planner: &Planner) -> Result<bool> {
+pub(super) async fn repeats(job: &Job<'_>, planner: &Planner) -> Result<bool> {
     let printer = &job.session.printer;
     let (own, first_own) = planner.own_repeats(KEPT_MAX)?;
     for resolved in &first_own {
@@ -41,7 +40,7 @@ pub(super) fn repeats(job: &Job<'_>, planner: &Planner) -> Result<bool> {
     }
     if printer.is_interactive() {
         let question = format!("send the repeats as well ({})?", rows_of(count));
-        return printer.ask(&question).map_err(unprintable);
+        return job.session.ask(&question).await;
     }
     let first = first.first().map(repeat_of).unwrap_or_default();
     let message = format!(
@@ -61,7 +60,12 @@ fn tell_more(job: &Job<'_>, all: u64, shown: usize) {
 }
 
 /// Consent to what would be sent.
-pub(super) fn ask(job: &Job<'_>, connected: &Connected, planned: &Planned, preview: &Preview) -> Result<()> {
+pub(super) async fn ask(
+    job: &Job<'_>,
+    connected: &Connected,
+    planned: &Planned,
+    preview: &Preview,
+) -> Result<()> {
     let (sending, face) = (job.sending, preview.to_send.face);
     if preview.to_send.rows == 0 {
         return Ok(());
@@ -93,22 +97,22 @@ pub(super) fn ask(job: &Job<'_>, connected: &Connected, planned: &Planned, previ
             "add `--yes`, or `--confirm-total {face}` so that only this total is sent"
         )));
     }
-    typed(job, connected, preview)
+    typed(job, connected, preview).await
 }
 
-fn typed(job: &Job<'_>, connected: &Connected, preview: &Preview) -> Result<()> {
-    let printer = &job.session.printer;
+async fn typed(job: &Job<'_>, connected: &Connected, preview: &Preview) -> Result<()> {
     let (rows, face) = (rows_of(preview.to_send.rows), preview.to_send.face);
     let is_given = match connected.desk.account.environment {
-        Environment::Sandbox => printer
-            .ask(&format!("send {rows} for {} DZD?", grouped(face)))
-            .map_err(unprintable)?,
+        Environment::Sandbox => {
+            let question = format!("send {rows} for {} DZD?", grouped(face));
+            job.session.ask(&question).await?
+        }
         Environment::Production => {
             let question = format!(
                 "send {rows}? type the total in dinars, {}, to confirm:",
                 grouped(face)
             );
-            let answer = printer.ask_text(&question).map_err(unprintable)?;
+            let answer = job.session.ask_text(&question).await?;
             let digits: String = answer
                 .chars()
                 .filter(|character| !character.is_whitespace())

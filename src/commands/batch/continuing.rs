@@ -7,8 +7,7 @@ impl Job<'_> {
     /// The command line to be typed again: what was typed, without what belonged to one run only.
     pub(super) fn next_command(&self) -> String {
         let mut words = vec!["oneclick".to_owned()];
-        let mut typed = self.sending.typed.iter();
-        while let Some(word) = typed.next() {
+        for word in &self.sending.typed {
             if word == "-" && self.file.is_stdin() {
                 words.push(self.file.resumed_from().display().to_string());
                 continue;

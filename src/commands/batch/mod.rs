@@ -110,7 +110,7 @@ struct Job<'a> {
 /// The sheet as it was understood: staged anew, or stored before.
 enum Planned {
     /// The same file under the same terms is in the ledger already.
-    Stored(Batch, u64),
+    Stored(Batch),
     /// It is staged.
     Staged(Box<Planner>, Reading),
 }
@@ -119,7 +119,10 @@ impl Planned {
     /// Rows and face value of the whole file, as far as it can be sent.
     fn totals(&self) -> (u64, u64) {
         match self {
-            Self::Stored(batch, face) => (batch.sheet.as_ref().map_or(0, |sheet| sheet.rows.into()), *face),
+            Self::Stored(batch) => batch
+                .sheet
+                .as_ref()
+                .map_or((0, 0), |sheet| (sheet.rows.into(), sheet.face)),
             Self::Staged(_, reading) => (reading.rows, reading.face),
         }
     }
@@ -141,12 +144,12 @@ impl Job<'_> {
         let balance = self.session.balance(&desk.client).await?.balance;
         let bounds = self.bounds(connected, balance)?;
         let with_repeats = match &planned {
-            Planned::Staged(planner, _) => consent::repeats(self, planner)?,
+            Planned::Staged(staged, _) => consent::repeats(self, staged).await?,
             Planned::Stored(..) => true,
         };
         let preview = match &planned {
-            Planned::Stored(batch, _) => Preview::of_stored(&desk.ledger, batch, bounds)?,
-            Planned::Staged(planner, _) => Preview::of_staged(planner, bounds, with_repeats)?,
+            Planned::Stored(batch) => Preview::of_stored(&desk.ledger, batch, bounds)?,
+            Planned::Staged(staged, _) => Preview::of_staged(staged, bounds, with_repeats)?,
         };
         let shown = preview::Shown {
             job: self,
@@ -162,7 +165,7 @@ impl Job<'_> {
             return Ok(ExitCode::Success);
         }
         shown.check_bounds(&bounds)?;
-        consent::ask(self, connected, &planned, &preview)?;
+        consent::ask(self, connected, &planned, &preview).await?;
         if sheet::open(&self.file.path)?.digest() != self.sheet.digest() {
             return Err(changed(&self.file.shown));
         }
@@ -200,7 +203,7 @@ impl Job<'_> {
         let desk = &connected.desk;
         let known = desk.ledger.batch(&desk.account, &self.label)?;
         let terms = self.terms(self.catalogue(connected, false).await?);
-        if let Some(planned) = self.stored(connected, known.as_ref(), &terms)? {
+        if let Some(planned) = self.stored(known.as_ref(), &terms) {
             return Ok((terms, planned));
         }
         let staged = self.stage(connected, &terms)?;
@@ -234,15 +237,11 @@ impl Job<'_> {
     }
 
     /// The same bytes under the same terms, every row of which is planned: nothing needs a second look.
-    fn stored(&self, connected: &Connected, known: Option<&Batch>, terms: &Terms) -> Result<Option<Planned>> {
-        let Some((batch, sheet)) = known.and_then(|batch| Some((batch, batch.sheet.as_ref()?))) else {
-            return Ok(None);
-        };
-        if !sheet.is_whole || sheet.digest != terms.digest(&self.sheet) {
-            return Ok(None);
-        }
-        let face = connected.desk.ledger.sheet_face(sheet)?;
-        Ok(Some(Planned::Stored(batch.clone(), face)))
+    fn stored(&self, known: Option<&Batch>, terms: &Terms) -> Option<Planned> {
+        let batch = known?;
+        let sheet = batch.sheet.as_ref()?;
+        let is_the_same = sheet.is_whole && sheet.digest == terms.digest(&self.sheet);
+        is_the_same.then(|| Planned::Stored(batch.clone()))
     }
 
     fn stage(&self, connected: &Connected, terms: &Terms) -> Result<Planned> {
@@ -296,9 +295,9 @@ impl Job<'_> {
         planned: Planned,
         with_repeats: bool,
     ) -> Result<Batch> {
-        let (planner, reading) = match planned {
-            Planned::Stored(batch, _) => return Ok(batch),
-            Planned::Staged(planner, reading) => (planner, reading),
+        let (staged, reading) = match planned {
+            Planned::Stored(batch) => return Ok(batch),
+            Planned::Staged(staged, reading) => (staged, reading),
         };
         let progress = self.session.printer.spinner();
         if reading.rows > 100_000 {
@@ -312,7 +311,7 @@ impl Job<'_> {
             with_repeats,
             at: connected.desk.clock.now(),
         };
-        Ok(planner.store(&new)?)
+        Ok(staged.store(&new)?)
     }
 
     async fn send(
@@ -331,7 +330,7 @@ impl Job<'_> {
         .await;
         report.finish();
         let outcome = ran.map_err(unrecorded)?;
-        conclude::conclude(self, connected, &batch, &outcome, report)
+        conclude::conclude(self, connected, &batch, &outcome, report).await
     }
 
     fn options(&self, connected: &Connected, preview: &Preview, balance: Money) -> Options {

@@ -16,7 +16,7 @@ use crate::output::{Cell, Column, Printer, Table, Tone};
 
 /// Refuses a sheet with rows that can't be sent, unless they are to be left out.
 pub(super) fn check_rows(session: &Session, sending: &Sending, planned: &Planned) -> Result<()> {
-    let Planned::Staged(planner, reading) = planned else {
+    let Planned::Staged(staged, reading) = planned else {
         return Ok(());
     };
     let printer = &session.printer;
@@ -29,7 +29,7 @@ pub(super) fn check_rows(session: &Session, sending: &Sending, planned: &Planned
     if reading.bad > shown {
         printer.warn(&format!("and more: {} rows can't be sent", count(reading.bad)));
     }
-    let (clashing, clashes) = planner.clashes(KEPT_MAX)?;
+    let (clashing, clashes) = staged.clashes(KEPT_MAX)?;
     bad += clashing;
     for resolved in &clashes {
         printer.warn(&clash(resolved));

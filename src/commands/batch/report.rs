@@ -45,9 +45,12 @@ pub(super) struct Report<'a> {
     /// Rows whose ref is another order's.
     pub held_clashes: u64,
     lines_before: u64,
+    has_new_undelivered: bool,
     /// When the run began.
     pub started: Instant,
     pace: Pace,
+    /// What is waited for, and until when.
+    waiting: Option<(String, Instant)>,
 }
 
 /// Rows sent in the last minute.
@@ -110,15 +113,52 @@ impl<'a> Report<'a> {
             held_caps: 0,
             held_clashes: 0,
             lines_before: 0,
+            has_new_undelivered: false,
             started: Instant::now(),
             pace: Pace::default(),
+            waiting: None,
         };
-        let mut results = report.rewritten()?.map_err(unwritable)?;
-        results.publish().map_err(unwritable)?;
-        report.lines_before = results.lines();
-        report.results = Some(results);
+        if !report.is_written() {
+            let mut results = report.rewritten()?.map_err(unwritable)?;
+            results.publish().map_err(unwritable)?;
+            report.lines_before = results.lines();
+            report.results = Some(results);
+        }
         report.show();
         Ok(report)
+    }
+
+    /// Whether everything has ended and the results of it stand in their file already.
+    fn is_written(&self) -> bool {
+        let is_over = self
+            .counts
+            .iter()
+            .all(|(state, orders)| *orders == 0 || state.is_final());
+        let noted = self.batch.sheet.as_ref().and_then(|sheet| sheet.results.as_ref());
+        is_over && noted.is_some() && noted == self.mark().as_ref()
+    }
+
+    /// The results file as it stands: where, how long, since when, and of how many ended orders.
+    fn mark(&self) -> Option<String> {
+        let path = std::path::absolute(&self.job.file.results).ok()?;
+        let metadata = std::fs::metadata(&path).ok()?;
+        let changed = metadata
+            .modified()
+            .ok()?
+            .duration_since(std::time::UNIX_EPOCH)
+            .ok()?;
+        let ended: u64 = self
+            .counts
+            .iter()
+            .filter(|(state, _)| state.is_final())
+            .map(|(_, orders)| orders)
+            .sum();
+        Some(format!(
+            "{}|{}|{}|{ended}",
+            path.display(),
+            metadata.len(),
+            changed.as_nanos()
+        ))
     }
 
     /// The results of everything that has ended, in the order of the sheet.
@@ -174,7 +214,9 @@ impl<'a> Report<'a> {
                 self.count(State::Planned, order.state, 1);
             }
             Event::Held(row, hold) => self.held(row, hold),
-            Event::Waiting { .. } => {}
+            Event::Waiting { why, length } => {
+                self.waiting = Some(((*why).to_owned(), Instant::now() + *length));
+            }
         }
         self.show();
     }
@@ -196,6 +238,7 @@ impl<'a> Report<'a> {
                 self.trouble.get_or_insert(error);
             }
         }
+        self.has_new_undelivered |= matches!(order.state, State::Rejected | State::Refunded);
         if order.state.is_final() {
             self.write(order);
         }
@@ -271,11 +314,23 @@ impl<'a> Report<'a> {
                 .collect(),
             per_minute,
             eta,
-            waiting: None,
+            waiting: self
+                .waiting
+                .as_ref()
+                .filter(|(_, until)| *until > Instant::now())
+                .map(|(why, _)| why.clone()),
         };
         if let Some(bar) = &self.bar {
             bar.show(&tally);
         }
+    }
+
+    fn undelivered(&self) -> u64 {
+        let undelivered = [State::Rejected, State::Refunded];
+        undelivered
+            .iter()
+            .filter_map(|state| self.counts.get(state))
+            .sum()
     }
 
     /// The run is over: the bar goes.
@@ -286,7 +341,10 @@ impl<'a> Report<'a> {
     }
 
     /// Writes the results in the order of the sheet, and the rows to be retried. How many those are.
-    pub fn close(&mut self) -> Result<u64> {
+    pub async fn close(&mut self) -> Result<u64> {
+        if self.results.is_none() && self.trouble.is_none() {
+            return Ok(self.undelivered());
+        }
         let mut outcome = Ok(());
         if let Some(results) = self.results.take() {
             let has_grown = results.lines() > self.lines_before;
@@ -297,8 +355,18 @@ impl<'a> Report<'a> {
                     .and_then(|mut results| results.publish().and_then(|()| results.finish()));
             }
         }
-        let retry = self.retry()?;
+        let retry = if self.has_new_undelivered || !self.job.retry_path().exists() {
+            self.retry()?
+        } else {
+            // It may have been mended already: it is written again only when there is more to mend.
+            Ok(self.undelivered())
+        };
         let lines = *retry.as_ref().unwrap_or(&0);
+        if outcome.is_ok()
+            && let (Some(sheet), Some(mark)) = (&self.batch.sheet, self.mark())
+        {
+            self.desk.ledger.note_results(sheet, mark).await?;
+        }
         if let Err(error) = outcome.and(retry.map(|_| ())) {
             self.job.session.printer.warn(&format!(
                 "the results can't be written: {error}; the ledger has them all the same"

@@ -3,7 +3,6 @@
 use super::{Offer, PlanChoice, Request};
 use crate::clock::earlier;
 use crate::commands::link::Connected;
-use crate::commands::outcome::unprintable;
 use crate::commands::session::Session;
 use crate::domain::{Amount, Order};
 use crate::error::{Error, Kind, Result};
@@ -82,7 +81,7 @@ pub(super) async fn check_before_sending(
     }
     warn_of_repeats(session, connected, request, wish)?;
     match desk.ledger.check(&desk.account, &wish.intent, &wish.guard)? {
-        Some(Begun::Repeat(order)) => consent(session, &order, wish, request.dry_run)?,
+        Some(Begun::Repeat(order)) => consent(session, &order, wish, request.dry_run).await?,
         Some(Begun::OverCap(passed)) => return Err(cap_error(passed, wish.intent.amount)),
         _ => {}
     }
@@ -128,7 +127,7 @@ fn warn_of_repeats(session: &Session, connected: &Connected, request: &Request, 
 }
 
 /// The same phone, plan and amount, not long ago: asked at a terminal, refused elsewhere.
-fn consent(session: &Session, order: &Order, wish: &mut Wish, is_dry_run: bool) -> Result<()> {
+async fn consent(session: &Session, order: &Order, wish: &mut Wish, is_dry_run: bool) -> Result<()> {
     let told = told(order);
     if is_dry_run {
         session
@@ -138,11 +137,7 @@ fn consent(session: &Session, order: &Order, wish: &mut Wish, is_dry_run: bool) 
     }
     if session.printer.is_interactive() {
         session.printer.warn(&format!("a repeat: {told}"));
-        if session
-            .printer
-            .ask("send it a second time?")
-            .map_err(unprintable)?
-        {
+        if session.ask("send it a second time?").await? {
             wish.guard.no_repeat_since = None;
             return Ok(());
         }

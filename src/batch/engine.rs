@@ -2,6 +2,7 @@
 //! lost, and stops where it must. It knows no sheet, prints nothing, and holds a bounded number of rows in memory.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ const STORING_PER_CONNECTION: usize = 3;
 const RECOVERIES_MAX: usize = 16;
 /// What a sweep may have found before it waits for the engine.
 const FOUND_MAX: usize = 256;
+/// How long the engine waits for something to happen before it looks around by itself.
+const LOOK_AROUND: Duration = Duration::from_secs(1);
 /// Longer than any run.
 const FOR_EVER: Duration = Duration::from_hours(366 * 24);
 
@@ -118,6 +121,8 @@ pub async fn run(
         is_paced,
         tasks: JoinSet::new(),
         ready: VecDeque::new(),
+        halted: Arc::new(AtomicBool::new(false)),
+        is_proven: false,
         lost: VecDeque::new(),
         recovering: HashSet::new(),
         found,
@@ -140,6 +145,8 @@ pub async fn run(
 enum Done {
     Claimed(topup::Result<Option<Claims>>),
     Sent(topup::Result<Standing>),
+    /// Another row's answer has stopped everything before this one left.
+    Unsent(Box<Written>),
     Recovered(Ref, topup::Result<Standing>),
     Swept(topup::Result<Report>),
 }
@@ -159,6 +166,10 @@ struct Engine<'a> {
     tasks: JoinSet<Done>,
     /// Claimed rows that wait for a connection.
     ready: VecDeque<Written>,
+    /// Whether an answer has stopped all sends.
+    halted: Arc<AtomicBool>,
+    /// Whether an answer has shown that rows can be sent.
+    is_proven: bool,
     /// Lost rows that wait to be asked for.
     lost: VecDeque<Order>,
     recovering: HashSet<Ref>,
@@ -187,13 +198,15 @@ impl Engine<'_> {
     async fn work(mut self) -> topup::Result<Outcome> {
         let stop = self.desk.stop.clone();
         loop {
-            self.start_claim();
-            self.start_recoveries();
-            let wake = self.start_sweep();
+            // First of all: it may find lost rows, and then a sweep is due.
             if self.is_done()? {
                 break;
             }
-            let may_send = !self.ready.is_empty() && self.is_open_for_sends();
+            self.start_claim();
+            self.start_recoveries();
+            let wake = self.start_sweep().unwrap_or_else(|| Instant::now() + LOOK_AROUND);
+            let may_send =
+                !self.ready.is_empty() && self.is_open_for_sends() && !self.halted.load(Ordering::Relaxed);
             let is_asked = self.asked().is_some();
             tokio::select! {
                 biased;
@@ -201,7 +214,7 @@ impl Engine<'_> {
                 Ok(permit) = Arc::clone(&self.connections).acquire_owned(), if may_send => self.send(permit),
                 Some(found) = self.finds.recv() => self.take(found),
                 Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => self.handle(done).await,
-                () = tokio::time::sleep_until(wake.unwrap_or_else(|| Instant::now() + FOR_EVER)), if wake.is_some() => {}
+                () = tokio::time::sleep_until(wake) => {}
             }
         }
         self.finds.close();
@@ -268,7 +281,10 @@ impl Engine<'_> {
     fn claimable(&self) -> u32 {
         let connections = self.options.connections.max(1);
         let busy = self.sending + self.ready.len();
-        let room = if self.is_paced {
+        let room = if !self.is_proven {
+            // The first answer proves the key: a bad one is tried once.
+            usize::from(busy == 0)
+        } else if self.is_paced {
             connections.saturating_sub(busy).min(1)
         } else {
             let waiting = connections.saturating_sub(self.ready.len());
@@ -311,12 +327,18 @@ impl Engine<'_> {
         };
         self.sending += 1;
         let (desk, found) = (Arc::clone(&self.desk), self.found.clone());
+        let halted = Arc::clone(&self.halted);
         self.tasks.spawn(async move {
             // The connection is free as soon as the answer is there; it is stored while the next row leaves.
             let permit = Mutex::new(Some(permit));
+            if halted.load(Ordering::Relaxed) {
+                return Done::Unsent(Box::new(written));
+            }
             let sent = desk
                 .send_row(written, &|event| match event {
-                    topup::Event::Answered(_) => {
+                    topup::Event::Answered { stops_all, .. } => {
+                        // Before the connection is free: the next row must not leave on it.
+                        halted.fetch_or(*stops_all, Ordering::Relaxed);
                         drop(permit.lock().unwrap_or_else(PoisonError::into_inner).take());
                     }
                     // A wait that finds no listener is told by the next one.
@@ -415,7 +437,12 @@ impl Engine<'_> {
             Ok(Done::Sent(sent)) => {
                 self.sending -= 1;
                 self.schedule.sent();
+                self.is_proven |= !self.halted.load(Ordering::Relaxed);
                 self.sent(State::Sending, sent).await;
+            }
+            Ok(Done::Unsent(written)) => {
+                self.sending -= 1;
+                self.ready.push_front(*written);
             }
             Ok(Done::Recovered(reference, recovered)) => {
                 self.recovering.remove(&reference);
@@ -430,7 +457,8 @@ impl Engine<'_> {
             }
             Err(fallen) => self.fail(LedgerError::Storage(format!("a worker has fallen: {fallen}")).into()),
         }
-        if self.failure.is_some() && !self.ready.is_empty() {
+        // Rows that were claimed or held up while everything stopped.
+        if !self.is_open_for_sends() {
             self.put_back().await;
         }
     }

@@ -66,13 +66,13 @@ impl Ledger {
             .await
     }
 
-    /// Forgets whose key it is: the provider has refused it.
+    /// Whose key it is must be asked again: the provider has refused it. Until then its orders can still be looked at.
     pub async fn forget_identity(&self, fingerprint: &KeyFingerprint) -> Result<()> {
         let fingerprint = fingerprint.clone();
         self.writer
             .write(move |connection| {
                 connection.execute(
-                    "DELETE FROM identities WHERE fingerprint = ?1",
+                    "UPDATE identities SET validated_at = 0 WHERE fingerprint = ?1",
                     [fingerprint.as_str()],
                 )?;
                 Ok(())

@@ -97,6 +97,17 @@ impl Meaning {
         }
     }
 
+    /// Whether it speaks of more than this order: the key, the wallet, the way to the provider.
+    pub fn stops_all(&self) -> bool {
+        matches!(
+            &self.next,
+            Next::Stand(
+                Some(Trouble::Auth(_) | Trouble::EmptyWallet { .. } | Trouble::Unavailable(_)),
+                _
+            )
+        )
+    }
+
     fn unknown(why: String) -> Self {
         Self {
             message: Some(why.clone()),

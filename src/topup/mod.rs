@@ -64,7 +64,13 @@ pub enum Event<'a> {
     /// It is in the ledger, and its request leaves now.
     Sending(&'a Order),
     /// Its request is answered, or will not be: the connection is free.
-    Answered(&'a Order),
+    Answered {
+        /// The order.
+        order: &'a Order,
+        /// Whether the answer speaks of the key, the wallet or the way to the provider: then no other order may be
+        /// sent before somebody has looked.
+        stops_all: bool,
+    },
     /// It stands somewhere else than before.
     Moved(&'a Order),
     /// Nothing is known, so the provider is asked.

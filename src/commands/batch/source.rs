@@ -1,7 +1,7 @@
 //! Where a sheet comes from: a file, or standard input, which is kept beside the ledger so that the batch can go on.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::Sending;
@@ -18,6 +18,8 @@ pub enum Source {
     Stdin,
 }
 
+/// The most that is taken from standard input: thirty million rows.
+const STDIN_BYTES_MAX: u64 = 1 << 30;
 /// The label of what comes from standard input.
 const STDIN_LABEL: &str = "stdin";
 
@@ -33,6 +35,8 @@ pub(super) struct SheetFile {
     pub results: PathBuf,
     /// Where what came from standard input is kept once it is planned.
     keep: Option<PathBuf>,
+    /// Tells other processes that the draft is in use.
+    _lock: Option<File>,
 }
 
 impl Source {
@@ -62,13 +66,29 @@ fn of_file(path: &Path, sending: &Sending) -> Result<SheetFile> {
         Some(results) => results.clone(),
         None => path.with_file_name(format!("{stem}.results.csv")),
     };
+    if sending
+        .results
+        .as_ref()
+        .is_some_and(|results| is_same_file(results, path))
+    {
+        return Err(Error::usage(
+            "results_are_the_sheet",
+            "`--results` names the sheet itself; nothing was sent",
+        )
+        .hint("name another file"));
+    }
     Ok(SheetFile {
         path: path.to_owned(),
         shown: path.display().to_string(),
         label,
         results,
         keep: None,
+        _lock: None,
     })
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    matches!((fs::canonicalize(one), fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 fn of_stdin(session: &Session, sending: &Sending) -> Result<SheetFile> {
@@ -94,8 +114,9 @@ fn of_stdin(session: &Session, sending: &Sending) -> Result<SheetFile> {
     name.push(".sheets");
     let directory = ledger.with_file_name(name);
     crate::config::private_directory(&directory).map_err(|error| failed(&directory, error))?;
+    sweep_away_drafts(&directory);
     let draft = directory.join(format!("stdin-{}.part", std::process::id()));
-    spool(&draft).map_err(|error| failed(&draft, error))?;
+    let lock = spool(&draft).map_err(|error| failed(&draft, error))?;
     let results = sending
         .results
         .clone()
@@ -107,19 +128,39 @@ fn of_stdin(session: &Session, sending: &Sending) -> Result<SheetFile> {
         label,
         results,
         keep: Some(keep),
+        _lock: Some(lock),
     })
 }
 
-/// Standard input into a private file, as it comes.
-fn spool(path: &Path) -> io::Result<()> {
+/// Drafts that a killed process has left.
+fn sweep_away_drafts(directory: &Path) {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    for path in entries.map(|entry| entry.path()) {
+        let is_draft = path.extension().is_some_and(|extension| extension == "part");
+        // One that is locked is in use; one that can't be removed is in nobody's way.
+        if is_draft && File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+            let _ = fs::remove_file(&path);
+        }
+    }
+}
+
+/// Standard input into a private file, as it comes. The file is locked while it is in use.
+fn spool(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
-    io::copy(&mut io::stdin().lock(), &mut file)?;
+    file.lock()?;
+    let copied = io::copy(&mut io::stdin().lock().take(STDIN_BYTES_MAX + 1), &mut file)?;
+    if copied > STDIN_BYTES_MAX {
+        drop(fs::remove_file(path));
+        let why = format!("it is longer than {STDIN_BYTES_MAX} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+    }
     file.flush()?;
-    file.sync_all()
+    file.sync_all()?;
+    Ok(file)
 }
 
 /// A label as the name of a file.

@@ -2,7 +2,6 @@
 //! lost, and stops where it must. It knows no sheet, prints nothing, and holds a bounded number of rows in memory.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::event::Event;
+use super::halted::Halted;
 use super::schedule::{Phase, Schedule};
 use super::sweeper::{self, Found, Report, Task};
 use crate::api::AuthFault;
@@ -19,7 +19,7 @@ use crate::ledger::{
     Batch, CapPassed, Caps, ClaimCursor, Claims, Guard, Hold, LedgerError, PlannedRow, Written,
 };
 use crate::stop::Signal;
-use crate::topup::{self, Desk, Standing, Trouble, Unrecorded};
+use crate::topup::{self, Desk, Halt, Standing, Trouble, Unrecorded};
 
 /// Rows whose answers are being stored, for each connection: storing goes on while the connection sends the next.
 const STORING_PER_CONNECTION: usize = 3;
@@ -121,7 +121,7 @@ pub async fn run(
         is_paced,
         tasks: JoinSet::new(),
         ready: VecDeque::new(),
-        halted: Arc::new(AtomicBool::new(false)),
+        halted: Halted::default(),
         is_proven: false,
         lost: VecDeque::new(),
         recovering: HashSet::new(),
@@ -166,8 +166,8 @@ struct Engine<'a> {
     tasks: JoinSet<Done>,
     /// Claimed rows that wait for a connection.
     ready: VecDeque<Written>,
-    /// Whether an answer has stopped all sends.
-    halted: Arc<AtomicBool>,
+    /// What an answer has put an end to.
+    halted: Halted,
     /// Whether an answer has shown that rows can be sent.
     is_proven: bool,
     /// Lost rows that wait to be asked for.
@@ -205,8 +205,7 @@ impl Engine<'_> {
             self.start_claim();
             self.start_recoveries();
             let wake = self.start_sweep().unwrap_or_else(|| Instant::now() + LOOK_AROUND);
-            let may_send =
-                !self.ready.is_empty() && self.is_open_for_sends() && !self.halted.load(Ordering::Relaxed);
+            let may_send = !self.ready.is_empty() && self.is_open_for_sends() && !self.halted.is(Halt::Sends);
             let is_asked = self.asked().is_some();
             tokio::select! {
                 biased;
@@ -327,18 +326,18 @@ impl Engine<'_> {
         };
         self.sending += 1;
         let (desk, found) = (Arc::clone(&self.desk), self.found.clone());
-        let halted = Arc::clone(&self.halted);
+        let halted = self.halted.clone();
         self.tasks.spawn(async move {
             // The connection is free as soon as the answer is there; it is stored while the next row leaves.
             let permit = Mutex::new(Some(permit));
-            if halted.load(Ordering::Relaxed) {
+            if halted.is(Halt::Sends) {
                 return Done::Unsent(Box::new(written));
             }
             let sent = desk
                 .send_row(written, &|event| match event {
-                    topup::Event::Answered { stops_all, .. } => {
+                    topup::Event::Answered { halts, .. } => {
                         // Before the connection is free: the next row must not leave on it.
-                        halted.fetch_or(*stops_all, Ordering::Relaxed);
+                        halted.raise(*halts);
                         drop(permit.lock().unwrap_or_else(PoisonError::into_inner).take());
                     }
                     // A wait that finds no listener is told by the next one.
@@ -362,8 +361,14 @@ impl Engine<'_> {
                 continue;
             }
             let desk = Arc::clone(&self.desk);
-            self.tasks
-                .spawn(async move { Done::Recovered(reference, desk.recover_row(order, &|_| {}).await) });
+            self.tasks.spawn(async move {
+                // A row that the sheet no longer has is asked about, and not sent again.
+                let recovered = match order.row {
+                    Some(_) => desk.recover_row(order, &|_| {}).await,
+                    None => desk.check(order, &|_| {}).await,
+                };
+                Done::Recovered(reference, recovered)
+            });
         }
     }
 
@@ -393,9 +398,10 @@ impl Engine<'_> {
             Arc::clone(&self.batch),
             self.found.clone(),
         );
-        let schedule = self.schedule.clone();
-        self.tasks
-            .spawn(async move { Done::Swept(sweeper::sweep(&desk, &batch, &schedule, task, found).await) });
+        let (schedule, halted) = (self.schedule.clone(), self.halted.clone());
+        self.tasks.spawn(async move {
+            Done::Swept(sweeper::sweep(&desk, &batch, &schedule, task, &halted, found).await)
+        });
         None
     }
 
@@ -437,7 +443,7 @@ impl Engine<'_> {
             Ok(Done::Sent(sent)) => {
                 self.sending -= 1;
                 self.schedule.sent();
-                self.is_proven |= !self.halted.load(Ordering::Relaxed);
+                self.is_proven |= !self.halted.is(Halt::Sends);
                 self.sent(State::Sending, sent).await;
             }
             Ok(Done::Unsent(written)) => {

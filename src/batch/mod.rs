@@ -7,12 +7,14 @@
 mod draft;
 mod engine;
 mod event;
+mod halted;
 mod line;
 mod plan;
 mod preview;
 mod results;
 mod retry;
 mod schedule;
+mod settle;
 pub mod sheet;
 mod sweeper;
 
@@ -22,3 +24,4 @@ pub use plan::{KEPT_MAX, Reading, Terms};
 pub use preview::{Bounds, PlanTotals, Preview, Totals};
 pub use results::{Layout, Results};
 pub use retry::Retry;
+pub use settle::{Unsettled, settle_lost};

@@ -7,13 +7,14 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::halted::Halted;
 use super::schedule::{Phase, Schedule};
 use crate::api::AuthFault;
 use crate::clock::{earlier, elapsed, later};
 use crate::domain::{Order, State};
 use crate::ledger::{Batch, OpenRow};
 use crate::stop::Signal;
-use crate::topup::{Desk, Result, SweptTo, Trouble};
+use crate::topup::{Desk, Halt, Result, SweptTo, Trouble};
 
 /// Open orders that are read from the ledger at a time.
 const CHUNK: u32 = 500;
@@ -70,18 +71,13 @@ pub(super) struct Report {
     pub is_blind: bool,
 }
 
-impl Report {
-    fn is_over(&self) -> bool {
-        self.refused.is_some() || self.interrupted.is_some()
-    }
-}
-
 /// Sweeps once; what it finds is told while it goes on.
 pub(super) async fn sweep(
     desk: &Desk,
     batch: &Batch,
     schedule: &Schedule,
     task: Task,
+    halted: &Halted,
     found: mpsc::Sender<Found>,
 ) -> Result<Report> {
     let mut sweep = Sweep {
@@ -89,13 +85,14 @@ pub(super) async fn sweep(
         batch,
         schedule,
         task,
+        halted,
         found,
         now: desk.clock.now(),
         checked: 0,
         report: Report::default(),
     };
     sweep.open_orders().await?;
-    if !sweep.report.is_over() {
+    if !sweep.is_over() {
         sweep.hand_over_the_lost().await?;
     }
     Ok(sweep.report)
@@ -118,6 +115,7 @@ struct Sweep<'a> {
     batch: &'a Batch,
     schedule: &'a Schedule,
     task: Task,
+    halted: &'a Halted,
     found: mpsc::Sender<Found>,
     now: Timestamp,
     checked: usize,
@@ -125,6 +123,11 @@ struct Sweep<'a> {
 }
 
 impl Sweep<'_> {
+    /// Whether nothing may be asked any more.
+    fn is_over(&self) -> bool {
+        self.report.refused.is_some() || self.report.interrupted.is_some() || self.halted.is(Halt::Everything)
+    }
+
     /// Walks the open orders that are due, stretch by stretch.
     async fn open_orders(&mut self) -> Result<()> {
         let (mut after, mut stretch) = (OpenRow::START, None::<Stretch>);
@@ -141,7 +144,7 @@ impl Sweep<'_> {
                     .is_some_and(|s| elapsed(s.last, row.sent_at) > GAP);
                 if is_far && let Some(stretch) = stretch.take() {
                     self.stretch(stretch).await?;
-                    if self.report.is_over() {
+                    if self.is_over() {
                         return Ok(());
                     }
                 }
@@ -206,6 +209,9 @@ impl Sweep<'_> {
         let (from, to) = (earlier(stretch.from, margin), later(stretch.to, margin));
         let mut seen = 0;
         for number in 1.. {
+            if self.is_over() {
+                return Ok(());
+            }
             let page = match self.desk.list_page(number, from, to).await {
                 Ok(page) => page,
                 Err(SweptTo::Refused(auth)) => {
@@ -238,7 +244,7 @@ impl Sweep<'_> {
     /// Asks about accepted orders one by one, by their ids.
     async fn check_each(&mut self, rows: &[OpenRow]) -> Result<()> {
         for row in rows.iter().filter(|row| row.state != State::Unknown) {
-            if self.report.is_over() || self.checked >= CHECKS_MAX {
+            if self.is_over() || self.checked >= CHECKS_MAX {
                 return Ok(());
             }
             self.checked += 1;

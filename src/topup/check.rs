@@ -89,7 +89,8 @@ impl Desk {
         match self.recover(order, why, absence, Asking::AtOnce, tell).await? {
             Recovered::Standing(standing) => Ok(*standing),
             Recovered::Absent(order) => {
-                let to = if order.batch.is_some() {
+                // A row that its sheet no longer has is dropped.
+                let to = if order.batch.is_some() && order.row.is_some() {
                     State::Planned
                 } else {
                     State::Cancelled

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ASKED_TO_WAIT_MAX, Pace, REF_TAKEN, Trouble, asked_to_wait};
+use super::{ASKED_TO_WAIT_MAX, Halt, Pace, REF_TAKEN, Trouble, asked_to_wait};
 use crate::api::SendAnswer;
 use crate::domain::{Money, SettledBy, State, TopupId};
 
@@ -97,15 +97,13 @@ impl Meaning {
         }
     }
 
-    /// Whether it speaks of more than this order: the key, the wallet, the way to the provider.
-    pub fn stops_all(&self) -> bool {
-        matches!(
-            &self.next,
-            Next::Stand(
-                Some(Trouble::Auth(_) | Trouble::EmptyWallet { .. } | Trouble::Unavailable(_)),
-                _
-            )
-        )
+    /// What must not go on behind it, for all orders.
+    pub fn halts(&self) -> Halt {
+        match &self.next {
+            Next::Stand(Some(Trouble::Auth(_)), _) => Halt::Everything,
+            Next::Stand(Some(Trouble::EmptyWallet { .. } | Trouble::Unavailable(_)), _) => Halt::Sends,
+            Next::Stand(..) | Next::Again(_) | Next::Recover { .. } => Halt::Nothing,
+        }
     }
 
     fn unknown(why: String) -> Self {

@@ -67,9 +67,8 @@ pub enum Event<'a> {
     Answered {
         /// The order.
         order: &'a Order,
-        /// Whether the answer speaks of the key, the wallet or the way to the provider: then no other order may be
-        /// sent before somebody has looked.
-        stops_all: bool,
+        /// What must not go on behind it.
+        halts: Halt,
     },
     /// It stands somewhere else than before.
     Moved(&'a Order),
@@ -82,6 +81,17 @@ pub enum Event<'a> {
         /// How long.
         length: Duration,
     },
+}
+
+/// What an answer puts an end to, for all orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Halt {
+    /// Nothing: it speaks of its own order.
+    Nothing,
+    /// No other order may be sent before somebody has looked: the wallet, the way to the provider.
+    Sends,
+    /// Nothing may be asked either: the key.
+    Everything,
 }
 
 /// Who is told.

@@ -155,7 +155,7 @@ impl Desk {
             let meaning = Meaning::of(classify_send(&exchange), &self.pace, &mut patience, is_row);
             tell(&Event::Answered {
                 order: &written.order,
-                stops_all: meaning.stops_all(),
+                halts: meaning.halts(),
             });
             let order = self.store_answer(&written, &exchange, &meaning).await?;
             tell(&Event::Moved(&order));

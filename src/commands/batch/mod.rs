@@ -12,10 +12,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::link::Connected;
-use super::outcome::{unprintable, unrecorded};
+use super::outcome::{asked_error, unprintable, unrecorded};
 use super::session::Session;
 use crate::batch::sheet::{self, PlanCell, Sheet};
-use crate::batch::{Bounds, Options, Preview, Reading, Terms};
+use crate::batch::{Bounds, Options, Preview, Reading, Terms, Unsettled};
 use crate::config::Concurrency;
 use crate::domain::{Amount, Catalogue, Label, Money};
 use crate::error::{Error, ExitCode, Kind, Result};
@@ -206,6 +206,11 @@ impl Job<'_> {
         if let Some(planned) = self.stored(known.as_ref(), &terms) {
             return Ok((terms, planned));
         }
+        if let Some(batch) = &known
+            && !self.sending.dry_run
+        {
+            self.settle_lost(connected, batch).await?;
+        }
         let staged = self.stage(connected, &terms)?;
         if let Planned::Staged(_, reading) = &staged
             && reading.unsold > 0
@@ -218,6 +223,20 @@ impl Job<'_> {
             }
         }
         Ok((terms, staged))
+    }
+
+    /// The sheet has changed since some of its rows were sent and their answers lost: what became of them decides what
+    /// is a repeat now.
+    async fn settle_lost(&self, connected: &Connected, batch: &Batch) -> Result<()> {
+        let progress = self.session.printer.spinner();
+        progress.say("asking about rows whose answers were lost");
+        let settled = crate::batch::settle_lost(&connected.desk, batch).await;
+        progress.finish();
+        match settled {
+            Ok(_) => Ok(()),
+            Err(Unsettled::Ledger(failure)) => Err(unrecorded(failure)),
+            Err(Unsettled::Asked(asked)) => Err(asked_error(asked, "ask about rows whose answers were lost")),
+        }
     }
 
     async fn catalogue(&self, connected: &Connected, refresh: bool) -> Result<Catalogue> {

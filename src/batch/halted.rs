@@ -1,0 +1,38 @@
+//! What an answer has put an end to, known to every task of a run at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use crate::topup::Halt;
+
+/// What has come to an end. A clone is the same.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Halted(Arc<AtomicU8>);
+
+impl Halted {
+    /// Puts an end to it; what has ended before stays so.
+    pub(super) fn raise(&self, halt: Halt) {
+        self.0.fetch_max(halt as u8, Ordering::Relaxed);
+    }
+
+    /// Whether it has come to an end.
+    pub(super) fn is(&self, halt: Halt) -> bool {
+        self.0.load(Ordering::Relaxed) >= halt as u8
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_ended_stays_so() {
+        let halted = Halted::default();
+        assert!(!halted.is(Halt::Sends));
+        halted.clone().raise(Halt::Sends);
+        assert!(halted.is(Halt::Sends) && !halted.is(Halt::Everything));
+        halted.raise(Halt::Everything);
+        halted.raise(Halt::Nothing);
+        assert!(halted.is(Halt::Everything) && halted.is(Halt::Sends));
+    }
+}

@@ -66,8 +66,9 @@ async fn swept(desk: &Desk, batch: &Batch) -> Result<Vec<Order>, Unsettled> {
             }
         }
     };
+    let halted = Halted::default();
     let (report, ()) = tokio::join!(
-        sweeper::sweep(desk, batch, &schedule, task, &Halted::default(), found),
+        sweeper::sweep(desk, batch, &schedule, task, &halted, found),
         gather
     );
     let report = report?;

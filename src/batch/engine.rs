@@ -102,6 +102,7 @@ pub async fn run(
 ) -> topup::Result<Outcome> {
     let taken = desk.ledger.take_over_lost(&batch, desk.clock.now()).await?;
     let open = desk.ledger.standings(&batch)?;
+    let is_accepted = |state| state == State::Accepted;
     let is_paced = desk.client.limiter().is_paced();
     let mut schedule = Schedule::new(is_paced, desk.pace.poll_interval, desk.pace.settle_delay);
     if taken > 0 {
@@ -110,8 +111,8 @@ pub async fn run(
     let (found, finds) = mpsc::channel(FOUND_MAX);
     let engine = Engine {
         connections: Arc::new(Semaphore::new(options.connections.max(1))),
-        accepted: open.count(|state| state == State::Accepted),
-        has_old: open.count(State::is_open) > 0,
+        accepted: open.count(is_accepted) + open.count_gone(is_accepted),
+        has_old: open.count(State::is_open) + open.count_gone(State::is_open) > 0,
         budget: options.balance,
         desk,
         batch: Arc::new(batch),

@@ -52,12 +52,20 @@ pub struct Sheet {
 pub struct Standings {
     /// Orders by state; rows that are not yet orders count as `planned`.
     pub states: BTreeMap<State, u64>,
+    /// Orders that the sheet no longer has.
+    pub gone: BTreeMap<State, u64>,
 }
 
 impl Standings {
     /// How many are in states that `wanted` picks.
     pub fn count(&self, wanted: impl Fn(State) -> bool) -> u64 {
         let picked = self.states.iter().filter(|(state, _)| wanted(**state));
+        picked.map(|(_, count)| count).sum()
+    }
+
+    /// The same, of the orders that the sheet no longer has.
+    pub fn count_gone(&self, wanted: impl Fn(State) -> bool) -> u64 {
+        let picked = self.gone.iter().filter(|(state, _)| wanted(**state));
         picked.map(|(_, count)| count).sum()
     }
 }
@@ -140,12 +148,19 @@ impl Ledger {
     pub fn standings(&self, batch: &Batch) -> Result<Standings> {
         let reader = self.reader();
         let mut standings = Standings::default();
-        let mut statement =
-            reader.prepare_cached("SELECT state, count(*) FROM orders WHERE batch_id = ?1 GROUP BY state")?;
+        let mut statement = reader.prepare_cached(
+            "SELECT state, row IS NULL, count(*) FROM orders WHERE batch_id = ?1 GROUP BY state, row IS NULL",
+        )?;
         let mut rows = statement.query([batch.id])?;
         while let Some(row) = rows.next()? {
             let state = required(row, "state", |text| text.parse::<State>().ok())?;
-            standings.states.insert(state, count(row.get(1)?));
+            let is_gone: bool = row.get(1)?;
+            let states = if is_gone {
+                &mut standings.gone
+            } else {
+                &mut standings.states
+            };
+            states.insert(state, count(row.get(2)?));
         }
         let waiting = batch
             .sheet

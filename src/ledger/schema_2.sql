@@ -55,7 +55,7 @@ ALTER TABLE orders ADD COLUMN again INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE orders ADD COLUMN their_at INTEGER;
 ALTER TABLE orders DROP COLUMN batch;
 
-CREATE INDEX orders_by_batch ON orders (batch_id, state) WHERE batch_id IS NOT NULL;
+CREATE INDEX orders_by_batch ON orders (batch_id, state, row) WHERE batch_id IS NOT NULL;
 
 -- Sweeps walk what is open in the order in which it was sent.
 DROP INDEX orders_open;

@@ -34,6 +34,8 @@ pub(super) enum Next {
     Recover {
         /// Whether it is sent again once it is proved absent.
         may_send_again: bool,
+        /// Why the last request surely made nothing, where an earlier one may have.
+        refused: Option<Trouble>,
     },
 }
 
@@ -101,7 +103,11 @@ impl Meaning {
     pub fn halts(&self) -> Halt {
         match &self.next {
             Next::Stand(Some(Trouble::Auth(_)), _) => Halt::Everything,
-            Next::Stand(Some(Trouble::EmptyWallet { .. } | Trouble::Unavailable(_)), _) => Halt::Sends,
+            Next::Stand(Some(Trouble::EmptyWallet { .. } | Trouble::Unavailable(_)), _)
+            | Next::Recover {
+                refused: Some(Trouble::EmptyWallet { .. }),
+                ..
+            } => Halt::Sends,
             Next::Stand(..) | Next::Again(_) | Next::Recover { .. } => Halt::Nothing,
         }
     }
@@ -109,7 +115,14 @@ impl Meaning {
     fn unknown(why: String) -> Self {
         Self {
             message: Some(why.clone()),
-            ..Self::new(State::Unknown, why, Next::Recover { may_send_again: true })
+            ..Self::new(
+                State::Unknown,
+                why,
+                Next::Recover {
+                    may_send_again: true,
+                    refused: None,
+                },
+            )
         }
     }
 
@@ -129,8 +142,9 @@ impl Meaning {
         let next = match trouble {
             // A refused key ends all asking at once.
             Some(Trouble::Auth(auth)) => Next::Stand(Some(Trouble::Auth(auth)), None),
-            _ => Next::Recover {
+            refused => Next::Recover {
                 may_send_again: false,
+                refused,
             },
         };
         Self {
@@ -279,7 +293,8 @@ mod tests {
             assert!(matches!(
                 meaning.next,
                 Next::Recover {
-                    may_send_again: false
+                    may_send_again: false,
+                    ..
                 }
             ));
         }
@@ -324,7 +339,13 @@ mod tests {
             let meaning = Meaning::of(answer, &pace(), &mut Patience::default(), false);
             assert!(
                 meaning.to == State::Unknown
-                    && matches!(meaning.next, Next::Recover { may_send_again: true })
+                    && matches!(
+                        meaning.next,
+                        Next::Recover {
+                            may_send_again: true,
+                            ..
+                        }
+                    )
             );
         }
     }

@@ -59,7 +59,8 @@ impl Desk {
                 return Ok(standing(order, Trouble::Interrupted(signal)));
             }
             let list = match asking {
-                Asking::Swept => List::Never,
+                // Where it is given up nobody looks again, so it is looked for everywhere.
+                Asking::Swept if absence != Absence::BeforeGivingUp => List::Never,
                 _ if absences > 0 => List::BehindAbsence,
                 _ => List::WhereUnclear,
             };

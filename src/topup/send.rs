@@ -182,10 +182,15 @@ impl Desk {
                     (order, again, meaning.why)
                 }
                 // What the provider calls taken is there: its ref leads to it.
-                Next::Recover { .. } if asking == Asking::BySweep && meaning.why != REF_TAKEN => {
+                Next::Recover {
+                    may_send_again: true, ..
+                } if asking == Asking::BySweep && meaning.why != REF_TAKEN => {
                     return Ok(Standing::with(order, Trouble::Unresolved(meaning.why)));
                 }
-                Next::Recover { may_send_again } => {
+                Next::Recover {
+                    may_send_again,
+                    refused,
+                } => {
                     patience.sends += 1;
                     patience.is_in_doubt = true;
                     let otherwise = if may_send_again {
@@ -202,7 +207,10 @@ impl Desk {
                     match self.recover(order, why, absence, asking, tell).await? {
                         Recovered::Standing(standing) => return Ok(*standing),
                         Recovered::Absent(order) if !may_send_again => {
-                            return self.unresolved(&order, meaning.why).await;
+                            return match refused.filter(|_| is_row) {
+                                Some(refused) => self.given_up(&order, refused, meaning.why, tell).await,
+                                None => self.unresolved(&order, meaning.why).await,
+                            };
                         }
                         Recovered::Absent(order) if patience.sends >= self.pace.retry_attempts => {
                             let why =
@@ -218,6 +226,29 @@ impl Desk {
                 Err(standing) => return Ok(*standing),
             }
         }
+    }
+
+    /// A row whose last request was refused and that the provider, asked for long enough, does not know: nothing was
+    /// made. Its batch goes on without it where the row is at fault, and with it otherwise; a later request could
+    /// only go out under the same ref.
+    async fn given_up(
+        &self,
+        order: &Order,
+        refused: Trouble,
+        why: String,
+        tell: Tell<'_>,
+    ) -> Result<Standing> {
+        let (to, why) = match refused {
+            Trouble::Rejected { .. } => (State::Cancelled, format!("{why}; the provider does not know it")),
+            _ => (State::Planned, why),
+        };
+        let change = Change {
+            message: Some(why.clone()),
+            ..Change::to(to, self.clock.now(), why)
+        };
+        let order = self.change(order, change).await?;
+        tell(&Event::Moved(&order));
+        Ok(Standing::with(order, refused))
     }
 
     /// Asked to stop between two requests, when the last one made nothing.

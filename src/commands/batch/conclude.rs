@@ -23,6 +23,8 @@ struct Summary<'a> {
     outcome: &'a Outcome,
     report: &'a Report<'a>,
     states: BTreeMap<State, u64>,
+    /// Orders that the sheet no longer has.
+    gone: BTreeMap<State, u64>,
     total: u64,
     already_done: u64,
     face: u64,
@@ -41,7 +43,9 @@ pub(super) async fn conclude(
 ) -> Result<ExitCode> {
     let retry_rows = report.close().await?;
     let ledger = &connected.desk.ledger;
-    let mut states = ledger.standings(batch)?.states;
+    let standings = ledger.standings(batch)?;
+    let (mut states, mut gone) = (standings.states, standings.gone);
+    gone.retain(|_, orders| *orders > 0);
     for (state, orders) in ledger.standings_elsewhere(batch)?.states {
         *states.entry(state).or_default() += orders;
     }
@@ -58,6 +62,7 @@ pub(super) async fn conclude(
         cost: paid.cost,
         next: None,
         states,
+        gone,
         retry_rows,
     };
     let is_unfinished = summary.count(|state| state == State::Planned) > 0 || summary.open() > 0;
@@ -71,7 +76,8 @@ pub(super) async fn conclude(
 
 impl Summary<'_> {
     fn count(&self, wanted: impl Fn(State) -> bool) -> u64 {
-        let picked = self.states.iter().filter(|(state, _)| wanted(**state));
+        let all = self.states.iter().chain(&self.gone);
+        let picked = all.filter(|(state, _)| wanted(**state));
         picked.map(|(_, count)| count).sum()
     }
 
@@ -104,6 +110,7 @@ impl Summary<'_> {
             "total": self.total,
             "already_done": self.already_done,
             "states": states,
+            "gone": self.gone.iter().map(|(state, orders)| (state.word().to_owned(), Value::from(*orders))).collect::<serde_json::Map<_, _>>(),
             "face": self.face,
             "cost": self.cost.to_string(),
             "calls": {
@@ -135,11 +142,6 @@ impl Summary<'_> {
     fn record(&self) -> Record {
         let calls = self.connected.desk.client.call_counts();
         let seconds = self.report.started.elapsed().as_secs();
-        let states: Vec<_> = self
-            .states
-            .iter()
-            .map(|(state, orders)| format!("{} {state}", count(*orders)))
-            .collect();
         let asked = calls.lists + calls.checks;
         Record::new(self.json())
             .field("batch", "Batch", Cell::foreign(self.job.label.as_str()))
@@ -154,7 +156,8 @@ impl Summary<'_> {
                 "Done before",
                 Cell::number(self.already_done).shown_as(count(self.already_done)),
             )
-            .field("states", "Now", Cell::text(states.join(", ")))
+            .field("states", "Now", Cell::text(worded(&self.states)))
+            .field("gone", "No longer in it", Cell::text(worded(&self.gone)))
             .field(
                 "face",
                 "Face",
@@ -199,12 +202,7 @@ impl Summary<'_> {
 
     /// What is done, what is open and the command that continues.
     fn standing(&self) -> String {
-        let states: Vec<_> = self
-            .states
-            .iter()
-            .map(|(state, orders)| format!("{} {state}", count(*orders)))
-            .collect();
-        states.join(", ")
+        worded(&self.states)
     }
 
     fn continuing(&self) -> Option<String> {
@@ -304,7 +302,12 @@ impl Summary<'_> {
     }
 
     fn undelivered(&self) -> Option<Error> {
-        let orders = self.count(|state| state.is_final() && !is_good(state));
+        // What the sheet no longer has is not waited for any more.
+        let undelivered = self
+            .states
+            .iter()
+            .filter(|(state, _)| state.is_final() && !is_good(**state));
+        let orders: u64 = undelivered.map(|(_, orders)| orders).sum();
         (orders > 0).then(|| {
             let error = Error::new(
                 Kind::Partial,
@@ -333,6 +336,15 @@ impl Summary<'_> {
             .hint("make room, then type the same command again: it writes them anew from the ledger"),
         )
     }
+}
+
+/// `38 fulfilled, 2 refunded`.
+fn worded(states: &BTreeMap<State, u64>) -> String {
+    let states: Vec<_> = states
+        .iter()
+        .map(|(state, orders)| format!("{} {state}", count(*orders)))
+        .collect();
+    states.join(", ")
 }
 
 fn took(seconds: u64) -> String {

@@ -147,12 +147,9 @@ impl<'a> Report<'a> {
             .ok()?
             .duration_since(std::time::UNIX_EPOCH)
             .ok()?;
-        let ended: u64 = self
-            .counts
-            .iter()
-            .filter(|(state, _)| state.is_final())
-            .map(|(_, orders)| orders)
-            .sum();
+        let in_sheet = self.counts.iter().filter(|(state, _)| state.is_final());
+        let in_sheet: u64 = in_sheet.map(|(_, orders)| orders).sum();
+        let ended = in_sheet + self.before.count_gone(State::is_final);
         Some(format!(
             "{}|{}|{}|{ended}",
             path.display(),
@@ -207,7 +204,10 @@ impl<'a> Report<'a> {
                 self.pace.count(*rows);
             }
             Event::Moved { from, order } => {
-                self.count(*from, order.state, 1);
+                // An order that the sheet no longer has is none of its rows.
+                if order.row.is_some() {
+                    self.count(*from, order.state, 1);
+                }
                 self.ended(order);
             }
             Event::Existing(order) => {

@@ -13,6 +13,7 @@ use crate::milliseconds;
 const SETTLED_AT_ONCE: Terms = Terms {
     latency_ms: 0,
     quota: None,
+    window_s: 0,
     life_ms: Some(0),
 };
 

@@ -32,7 +32,7 @@ const PAIRS: usize = 5;
 pub enum Scale {
     /// To see that everything works.
     Small,
-    /// What a minute or two allow.
+    /// What a few minutes allow.
     Usual,
     /// What was promised: a million.
     Full,
@@ -64,7 +64,7 @@ impl Scale {
 
     fn paced_rows(self) -> u32 {
         match self {
-            Self::Small => 100,
+            Self::Small => 250,
             Self::Usual | Self::Full => 300,
         }
     }

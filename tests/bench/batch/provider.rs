@@ -15,8 +15,10 @@ use crate::stand::bare;
 pub struct Terms {
     /// How long an answer is held back.
     pub latency_ms: u64,
-    /// Calls in any sixty seconds; none is no limit.
+    /// The most calls in any stretch of [`Terms::window_s`]; none is no limit.
     pub quota: Option<usize>,
+    /// What the quota counts.
+    pub window_s: u64,
     /// How long an order is on its way before it is fulfilled. Without it no order is kept, and the list is empty.
     pub life_ms: Option<i64>,
 }

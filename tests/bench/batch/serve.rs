@@ -22,8 +22,6 @@ use super::provider::{Counts, Terms};
 
 /// What refs begin with once the provider has stored them.
 const PREFIX: &str = "API-+213770000000-";
-/// What a quota counts.
-const MINUTE: Duration = Duration::from_mins(1);
 
 /// Serves until standard input ends. Says where on standard output, and goes by what is said on standard input: terms
 /// in a line, or an empty line, which asks for the counts.
@@ -78,7 +76,7 @@ async fn answer(
         tokio::time::sleep(Duration::from_millis(latency_ms)).await;
     }
     let query = head.uri.query().unwrap_or_default();
-    let reply = lock(&desk).reply(&head.method, head.uri.path(), query, body);
+    let reply = lock(&desk).reply(&head.method, head.uri.path(), query, &body);
     let mut response = Response::new(Full::from(reply.body));
     *response.status_mut() = hyper::StatusCode::from_u16(reply.status).unwrap_or_default();
     let headers = response.headers_mut();
@@ -106,7 +104,7 @@ struct Reply {
 /// An order as it was sent.
 struct Kept {
     at: Timestamp,
-    body: Bytes,
+    body: Box<[u8]>,
 }
 
 #[derive(Default)]
@@ -114,7 +112,7 @@ struct Desk {
     terms: Terms,
     counts: Counts,
     kept: Vec<Kept>,
-    /// The calls of the last minute.
+    /// The calls that the quota counts.
     recent: VecDeque<Instant>,
 }
 
@@ -126,7 +124,7 @@ impl Desk {
         }
     }
 
-    fn reply(&mut self, method: &Method, path: &str, query: &str, body: Bytes) -> Reply {
+    fn reply(&mut self, method: &Method, path: &str, query: &str, body: &[u8]) -> Reply {
         if let Some(seconds) = self.over_quota() {
             self.counts.refused += 1;
             let mut reply = refusal(429, "RATE_LIMIT_EXCEEDED");
@@ -171,17 +169,18 @@ impl Desk {
     /// How many seconds a call comes too early.
     fn over_quota(&mut self) -> Option<u64> {
         let quota = self.terms.quota?;
+        let window = Duration::from_secs(self.terms.window_s);
         let now = Instant::now();
         while self
             .recent
             .front()
-            .is_some_and(|call| now.duration_since(*call) >= MINUTE)
+            .is_some_and(|call| now.duration_since(*call) >= window)
         {
             self.recent.pop_front();
         }
         match self.recent.front() {
             Some(oldest) if self.recent.len() >= quota => {
-                let wait = MINUTE.saturating_sub(now.duration_since(*oldest));
+                let wait = window.saturating_sub(now.duration_since(*oldest));
                 Some(wait.as_secs() + 1)
             }
             _ => {
@@ -192,17 +191,19 @@ impl Desk {
     }
 
     /// The hot path: nothing is read but the ref, and nothing but text is put together.
-    fn send(&mut self, body: Bytes) -> Reply {
+    fn send(&mut self, body: &[u8]) -> Reply {
         let now = Timestamp::now();
         let id = self.counts.sends;
         self.counts.sends += 1;
         self.counts.last_send_ms = now.as_millisecond();
-        let reference = ref_of(&body);
+        let reference = ref_of(body);
         let body_out = format!(
             "{{\"success\":true,\"data\":{{\"topupId\":\"{id:024x}\",\"topupRef\":\"{PREFIX}{reference}\",\
              \"newBalance\":999999999503.75}},\"meta\":{{\"timestamp\":\"{now:.3}\"}},\"requestId\":\"req-{id:x}\"}}"
         );
         if self.terms.life_ms.is_some() {
+            // A copy: what came in holds the connection's whole buffer.
+            let body = body.into();
             self.kept.push(Kept { at: now, body });
         }
         Reply {

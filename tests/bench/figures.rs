@@ -2,12 +2,17 @@
 //!
 //! Times are medians of alternating pairs. Nothing is asserted, since the machine may be busy: the ratios are there
 //! to be judged. `ONECLICK_BENCH_BINARY` names another binary to measure.
+//!
+//! `cargo bench` prints everything. `cargo bench -- batch` prints the figures of batches alone; behind it, the names
+//! of the figures that are wanted (`-- batch planning paced`). `-- batch-small` has fewer rows, for a machine that is
+//! busy, and `-- batch-full` has a million.
 
 #![expect(
     clippy::print_stdout,
     reason = "a table on stdout is what this program is for"
 )]
 
+mod batch;
 mod pairs;
 mod stand;
 mod tls;
@@ -15,7 +20,8 @@ mod tls;
 use std::error::Error;
 use std::time::Duration;
 
-use pairs::{Medians, alternate};
+use batch::Scale;
+use pairs::{Pairs, alternate};
 use serde_json::Value;
 use stand::{Stand, Way, bare, binary, find};
 
@@ -25,6 +31,28 @@ const BALANCE_PAIRS: usize = 100;
 const BINARY_BYTES_MAX: u64 = 8_000_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
+    // `cargo bench` adds `--bench`.
+    let words: Vec<_> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with("--"))
+        .collect();
+    let words: Vec<_> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        [] => {
+            single()?;
+            batch::figures(Scale::Usual, &[])
+        }
+        ["batch-small", wanted @ ..] => batch::figures(Scale::Small, wanted),
+        ["batch", wanted @ ..] => batch::figures(Scale::Usual, wanted),
+        ["batch-full", wanted @ ..] => batch::figures(Scale::Full, wanted),
+        [batch::PROVIDER] => batch::serve(),
+        [batch::BARE_LOOP, base_url, rows] => batch::post_all(base_url, rows.parse()?),
+        _ => Err(format!("there is no figure `{}`", words.join(" ")).into()),
+    }
+}
+
+/// The figures of commands that are typed one by one.
+fn single() -> Result<(), Box<dyn Error>> {
     let stand = Stand::open()?;
     row(["", "oneclick", "yardstick", "ratio", "goal"]);
     version(&stand)?;
@@ -44,14 +72,14 @@ fn version(stand: &Stand) -> Result<(), Box<dyn Error>> {
         println!("--version ÷ true: there is no `true` on the PATH");
         return Ok(());
     };
-    let medians = alternate(
+    let pairs = alternate(
         VERSION_PAIRS,
         &mut stand.oneclick(&Way::Http, &["--version"]),
         &mut bare(&program),
     )?;
-    compare("--version ÷ true", &medians, "");
+    compare("--version ÷ true", &pairs, "");
     let micros = |time: Duration| i128::try_from(time.as_micros());
-    let over = micros(medians.ours)? - micros(medians.yardstick)? * 3 / 2;
+    let over = micros(pairs.ours())? - micros(pairs.yardstick())? * 3 / 2;
     row([
         "… oneclick − 1.5 × true",
         &format!("{over} µs"),
@@ -73,8 +101,8 @@ fn balance(stand: &Stand, name: &str, way: &Way) -> Result<(), Box<dyn Error>> {
         println!("{name}: there is no `curl` on the PATH");
         return Ok(());
     };
-    let medians = alternate(BALANCE_PAIRS, &mut stand.oneclick(way, &command), &mut curl)?;
-    compare(name, &medians, "≤ 1.00");
+    let pairs = alternate(BALANCE_PAIRS, &mut stand.oneclick(way, &command), &mut curl)?;
+    compare(name, &pairs, "≤ 1.00");
     Ok(())
 }
 
@@ -135,12 +163,12 @@ fn count(calls: &Value, endpoint: &str) -> u64 {
     calls[endpoint].as_u64().unwrap_or_default()
 }
 
-fn compare(name: &str, medians: &Medians, goal: &str) {
+fn compare(name: &str, pairs: &Pairs, goal: &str) {
     row([
         name,
-        &milliseconds(medians.ours),
-        &milliseconds(medians.yardstick),
-        &decimal(medians.per_mille()),
+        &milliseconds(pairs.ours()),
+        &milliseconds(pairs.yardstick()),
+        &decimal(pairs.per_mille()),
         goal,
     ]);
 }

@@ -4,54 +4,90 @@ use std::error::Error;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Turns that are not counted: files come into memory, caches warm up.
+/// Turns of a short program that are not counted: files come into memory, caches warm up.
 const WARM_UP_PAIRS: usize = 5;
 
-/// The median time of each, from the start of the process to its end.
-#[derive(Debug, Clone, Copy)]
-pub struct Medians {
-    /// `oneclick`.
-    pub ours: Duration,
-    /// What it is measured against.
-    pub yardstick: Duration,
+/// The times of both, pair by pair, each from the start of a process to its end.
+#[derive(Debug, Clone, Default)]
+pub struct Pairs {
+    times: Vec<(Duration, Duration)>,
 }
 
-impl Medians {
+impl Pairs {
+    /// The median time of `oneclick`.
+    pub fn ours(&self) -> Duration {
+        middle(self.times.iter().map(|(ours, _)| *ours).collect())
+    }
+
+    /// The median time of what it is measured against.
+    pub fn yardstick(&self) -> Duration {
+        middle(self.times.iter().map(|(_, yardstick)| *yardstick).collect())
+    }
+
     /// How many thousandths of the yardstick's time ours is.
     pub fn per_mille(&self) -> u128 {
-        self.ours.as_nanos() * 1_000 / self.yardstick.as_nanos().max(1)
+        per_mille(self.ours(), self.yardstick())
+    }
+
+    /// How many thousandths of our time the yardstick's is: how fast ours is, where more is better.
+    pub fn speed_per_mille(&self) -> u128 {
+        per_mille(self.yardstick(), self.ours())
+    }
+
+    /// The least and the most that single pairs say of [`Pairs::per_mille`].
+    pub fn spread(&self) -> (u128, u128) {
+        let ratios = self
+            .times
+            .iter()
+            .map(|(ours, yardstick)| per_mille(*ours, *yardstick));
+        least_and_most(ratios)
+    }
+
+    /// The least and the most that single pairs say of [`Pairs::speed_per_mille`].
+    pub fn speed_spread(&self) -> (u128, u128) {
+        let ratios = self
+            .times
+            .iter()
+            .map(|(ours, yardstick)| per_mille(*yardstick, *ours));
+        least_and_most(ratios)
     }
 }
 
 /// Runs both `pairs` times. Which goes first changes with each pair.
 ///
 /// Fails when a program can't be started or does not exit with 0: its time would mean nothing.
-pub fn alternate(
-    pairs: usize,
-    ours: &mut Command,
-    yardstick: &mut Command,
-) -> Result<Medians, Box<dyn Error>> {
-    let mut times = (Vec::with_capacity(pairs), Vec::with_capacity(pairs));
-    for pair in 0..WARM_UP_PAIRS + pairs {
-        let (our_time, yardstick_time) = if pair % 2 == 0 {
-            let our_time = time(ours)?;
-            (our_time, time(yardstick)?)
-        } else {
-            let yardstick_time = time(yardstick)?;
-            (time(ours)?, yardstick_time)
-        };
-        if pair >= WARM_UP_PAIRS {
-            times.0.push(our_time);
-            times.1.push(yardstick_time);
-        }
-    }
-    Ok(Medians {
-        ours: median(times.0),
-        yardstick: median(times.1),
-    })
+pub fn alternate(pairs: usize, ours: &mut Command, yardstick: &mut Command) -> Result<Pairs, Box<dyn Error>> {
+    by_turns(pairs, WARM_UP_PAIRS, &mut || time(ours), &mut || time(yardstick))
 }
 
-fn time(command: &mut Command) -> Result<Duration, Box<dyn Error>> {
+/// What runs a program once and says how long it took.
+pub type Timed<'a> = &'a mut dyn FnMut() -> Result<Duration, Box<dyn Error>>;
+
+/// The same for what has to be prepared and looked at around each run. The first `uncounted` pairs are not counted.
+pub fn by_turns(
+    pairs: usize,
+    uncounted: usize,
+    ours: Timed<'_>,
+    yardstick: Timed<'_>,
+) -> Result<Pairs, Box<dyn Error>> {
+    let mut counted = Pairs::default();
+    for pair in 0..uncounted + pairs {
+        let times = if pair % 2 == 0 {
+            let our_time = ours()?;
+            (our_time, yardstick()?)
+        } else {
+            let yardstick_time = yardstick()?;
+            (ours()?, yardstick_time)
+        };
+        if pair >= uncounted {
+            counted.times.push(times);
+        }
+    }
+    Ok(counted)
+}
+
+/// Runs a program to its end, without a word.
+pub fn time(command: &mut Command) -> Result<Duration, Box<dyn Error>> {
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -66,8 +102,17 @@ fn time(command: &mut Command) -> Result<Duration, Box<dyn Error>> {
     }
 }
 
+fn per_mille(part: Duration, whole: Duration) -> u128 {
+    part.as_nanos() * 1_000 / whole.as_nanos().max(1)
+}
+
+fn least_and_most(ratios: impl Iterator<Item = u128> + Clone) -> (u128, u128) {
+    let least = ratios.clone().min().unwrap_or_default();
+    (least, ratios.max().unwrap_or_default())
+}
+
 /// The middle one; the upper of the two middle ones of an even number.
-fn median(mut times: Vec<Duration>) -> Duration {
+fn middle(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     times.get(times.len() / 2).copied().unwrap_or_default()
 }

@@ -37,6 +37,9 @@ const LOGGED_HEADERS: [&str; 7] = [
     "server",
 ];
 
+/// Where orders are sent.
+const SEND_PATH: &str = "/v3/mobile/send";
+
 /// Percent-encodes a ref or an id for a path or a query.
 pub(super) fn encode(text: &str) -> String {
     utf8_percent_encode(text, ESCAPED).to_string()
@@ -74,6 +77,17 @@ impl Endpoint {
             Self::List => "list",
         }
     }
+}
+
+/// The body of the POST (API page `send-topup`).
+#[derive(serde::Serialize)]
+struct SendBody<'a> {
+    plan_code: &'a str,
+    #[serde(rename = "MSSIDN")]
+    phone: &'a str,
+    amount: u32,
+    #[serde(rename = "ref")]
+    reference: &'a str,
 }
 
 /// What a client is made of.
@@ -239,18 +253,19 @@ impl Client {
 
     /// Path and body of the POST for an order, as they will be sent: written down before [`Client::post_send`].
     pub fn send_request(intent: &crate::domain::Intent) -> (&'static str, String) {
-        let body = serde_json::json!({
-            "plan_code": intent.plan.as_str(),
-            "MSSIDN": intent.phone.as_str(),
-            "amount": intent.amount.dinars(),
-            "ref": intent.reference.as_str(),
-        });
-        ("/v3/mobile/send", body.to_string())
+        let body = SendBody {
+            plan_code: intent.plan.as_str(),
+            phone: intent.phone.as_str(),
+            amount: intent.amount.dinars(),
+            reference: intent.reference.as_str(),
+        };
+        // Texts and a number are always JSON.
+        (SEND_PATH, serde_json::to_string(&body).unwrap_or_default())
     }
 
     /// Sends an order once. The future must be awaited to its end: a dropped one loses the answer.
-    pub async fn post_send(&self, path: &str, body: String) -> Exchange {
-        self.call(Endpoint::Send, Method::POST, path.to_owned(), Some(body))
+    pub async fn post_send(&self, body: String) -> Exchange {
+        self.call(Endpoint::Send, Method::POST, SEND_PATH.to_owned(), Some(body))
             .await
     }
 
@@ -381,6 +396,10 @@ impl Client {
 
     /// A body as it is stored and shown: JSON is written anew, so that no spelling of the key escapes.
     fn shown_body(&self, body: &str) -> String {
+        // Without an escape there is one spelling only.
+        if !body.contains('\\') {
+            return self.redactor.clean_cut(body);
+        }
         match serde_json::from_str::<serde_json::Value>(body) {
             Ok(value) => self.without_key(&value.to_string()),
             Err(_) => self.redactor.clean_cut(body),
@@ -388,6 +407,9 @@ impl Client {
     }
 
     fn log(&self, status: u16, headers: &HeaderMap, text: &str) {
+        if !tracing::enabled!(target: "wire", tracing::Level::DEBUG) {
+            return;
+        }
         let shown: Vec<_> = LOGGED_HEADERS
             .iter()
             .filter_map(|name| {

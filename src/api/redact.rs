@@ -31,29 +31,22 @@ const IDENTIFYING: [&str; 11] = [
 #[derive(Debug, Clone)]
 pub(super) struct Redactor {
     key: SecretString,
+    /// The key in every spelling that JSON and URLs give it.
+    spellings: Vec<SecretString>,
 }
 
 impl Redactor {
     pub fn new(key: SecretString) -> Self {
-        Self { key }
+        let spellings = spellings(key.expose_secret());
+        Self { key, spellings }
     }
 
     /// The text without the key, in every spelling that JSON and URLs give it.
     pub fn clean(&self, text: &str) -> String {
-        let key = self.key.expose_secret();
-        if key.is_empty() {
-            return text.to_owned();
-        }
-        let mut cleaned = text.replace(key, WITHHELD);
-        let json = serde_json::Value::from(key).to_string();
-        let inside_quotes = json.trim_matches('"');
-        let encoded = super::client::encode(key);
-        for spelling in [
-            inside_quotes,
-            inside_quotes.replace('/', "\\/").as_str(),
-            encoded.as_str(),
-        ] {
-            if spelling != key {
+        let mut cleaned = text.to_owned();
+        for spelling in &self.spellings {
+            let spelling = spelling.expose_secret();
+            if cleaned.contains(spelling) {
                 cleaned = cleaned.replace(spelling, WITHHELD);
             }
         }
@@ -94,6 +87,21 @@ impl Redactor {
             text
         }
     }
+}
+
+fn spellings(key: &str) -> Vec<SecretString> {
+    let json = serde_json::Value::from(key).to_string();
+    let inside_quotes = json.trim_matches('"').to_owned();
+    let escaped = inside_quotes.replace('/', "\\/");
+    let encoded = super::client::encode(key);
+    let mut spellings = vec![key.to_owned()];
+    for spelling in [inside_quotes, escaped, encoded] {
+        if !spellings.contains(&spelling) {
+            spellings.push(spelling);
+        }
+    }
+    spellings.retain(|spelling| !spelling.is_empty());
+    spellings.into_iter().map(SecretString::from).collect()
 }
 
 #[cfg(test)]

@@ -21,8 +21,10 @@ use crate::ledger::{
 use crate::stop::Signal;
 use crate::topup::{self, Desk, Halt, Standing, Trouble, Unrecorded};
 
-/// Rows whose answers are being stored, for each connection: storing goes on while the connection sends the next.
-const STORING_PER_CONNECTION: usize = 3;
+/// Claimed rows that wait for a connection, for each of them: a commit of many costs little more than one of few.
+const READY_PER_CONNECTION: usize = 4;
+/// Rows under way in all, for each connection: their answers are stored while the connection sends the next.
+const ROWS_PER_CONNECTION: usize = 10;
 /// Lost rows that are asked for at the same time.
 const RECOVERIES_MAX: usize = 16;
 /// What a sweep may have found before it waits for the engine.
@@ -287,8 +289,13 @@ impl Engine<'_> {
         } else if self.is_paced {
             connections.saturating_sub(busy).min(1)
         } else {
-            let waiting = connections.saturating_sub(self.ready.len());
-            waiting.min((connections * (STORING_PER_CONNECTION + 1)).saturating_sub(busy))
+            let most = connections * READY_PER_CONNECTION;
+            let waiting = if self.ready.len() > most / 2 {
+                0
+            } else {
+                most - self.ready.len()
+            };
+            waiting.min((connections * ROWS_PER_CONNECTION).saturating_sub(busy))
         };
         // Where the wallet may not hold another row, they go one by one.
         let room = match self.affordable(room) {

@@ -2,12 +2,12 @@
 //! the other moves that a batch makes for many orders at once.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::batches::{Batch, PLANNED_COLUMNS, PlannedRow, read_planned};
 use super::guard::{CapPassed, Guard, guarded, paid_today};
-use super::rows::{Attempt, ORDER_COLUMNS, millis, read_order};
-use super::writes::{Change, Written, apply, insert_attempt, insert_move, stored};
+use super::rows::{ORDER_COLUMNS, millis, read_order};
+use super::writes::{Change, Written, apply, begin_attempt, insert_move, stored};
 use super::{Begun, Ledger, LedgerError, Result};
 use crate::domain::{Account, Intent, Order, State};
 
@@ -75,7 +75,7 @@ impl Ledger {
         let owner = self.owner_name()?.to_owned();
         let (account, batch) = (account.clone(), batch.clone());
         self.writer
-            .write(move |connection| {
+            .write_whole(move |connection| {
                 let mut claiming = Claiming {
                     connection,
                     account: &account,
@@ -99,9 +99,9 @@ impl Ledger {
     /// the others alone.
     pub async fn change_all(&self, changes: Vec<(Order, Change)>) -> Result<Vec<Result<Order>>> {
         self.writer
-            .write(move |connection| {
+            .write_whole(move |connection| {
                 let mut answers = Vec::with_capacity(changes.len());
-                for (order, change) in &changes {
+                for (order, change) in changes {
                     match apply(connection, order, change) {
                         Err(error @ (LedgerError::Stale(_) | LedgerError::Illegal(_))) => {
                             answers.push(Err(error));
@@ -330,18 +330,27 @@ impl Claiming<'_> {
             .connection
             .prepare_cached(
                 "INSERT INTO orders (account, environment, ref, state, phone, plan, operator, amount, cost, batch_id, row, \
-                 note, again, attempts, owner, created_at, updated_at, sent_at, their_at) VALUES (:account, :environment, :ref, 'sending', \
-                 :phone, :plan, :operator, :amount, :cost, :batch, :row, :note, :again, 1, :owner, :at, :at, :at, :their_at) \
+                 note, again, attempts, owner, created_at, updated_at, sent_at, their_at) \
+                 VALUES (?1, ?2, ?3, 'sending', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 1, ?13, ?14, ?14, ?14, ?15) \
                  ON CONFLICT DO NOTHING",
             )?
-            .execute(named_params! {
-                ":account": self.account.username, ":environment": self.account.environment.word(),
-                ":ref": intent.reference.as_str(), ":phone": intent.phone.as_str(), ":plan": intent.plan.as_str(),
-                ":operator": row.operator.name(), ":amount": intent.amount.dinars(),
-                ":cost": row.cost.map(|cost| cost.to_string()), ":batch": self.batch.id, ":row": row.row,
-                ":note": row.note, ":again": row.again, ":owner": self.owner, ":at": at,
-                ":their_at": millis(self.rules.their_at),
-            })?;
+            .execute(params![
+                self.account.username,
+                self.account.environment.word(),
+                intent.reference.as_str(),
+                intent.phone.as_str(),
+                intent.plan.as_str(),
+                row.operator.name(),
+                intent.amount.dinars(),
+                row.cost.map(|cost| cost.to_string()),
+                self.batch.id,
+                row.row,
+                row.note,
+                row.again,
+                self.owner,
+                at,
+                millis(self.rules.their_at),
+            ])?;
         if made == 0 {
             return self.exists_already(row);
         }
@@ -364,29 +373,22 @@ impl Claiming<'_> {
     /// The attempt that waits for its answer.
     fn write(&mut self, id: i64, order: Order) -> Result<()> {
         let (path, request) = (self.rules.request)(&order.intent);
-        let attempt = Attempt {
-            endpoint: "send".to_owned(),
-            path: path.to_owned(),
-            request: Some(request),
-            started_at: self.rules.at,
-            ended_at: None,
-            http_status: None,
-            request_id: None,
-            answer: None,
-            outcome: None,
-        };
-        let attempt = insert_attempt(self.connection, id, &attempt)?;
+        let attempt = begin_attempt(self.connection, id, path, &request, self.rules.at)?;
         if let Some((_, used)) = &mut self.claims.cursor.today {
             *used = used.saturating_add(u64::from(order.intent.amount.dinars()));
         }
-        self.claims.written.push(Written { order, attempt });
+        self.claims.written.push(Written {
+            order,
+            attempt,
+            request,
+        });
         Ok(())
     }
 
     fn exists_already(&mut self, row: PlannedRow) -> Result<bool> {
         let reference = &row.intent.reference;
         let order = super::queries::find(self.connection, self.account, reference)?
-            .ok_or_else(|| LedgerError::Stale(reference.clone()))?;
+            .ok_or_else(|| LedgerError::Unreadable(format!("`{reference}` is there and can't be read")))?;
         let is_the_same = order.intent == row.intent;
         if is_the_same {
             self.claims.existing.push(order);

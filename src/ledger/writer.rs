@@ -3,6 +3,7 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -11,6 +12,10 @@ use super::error::LedgerError;
 
 /// The most jobs in one transaction: bounds how long the first one waits.
 const JOBS_MAX: usize = 512;
+/// A commit of so many jobs shows that many come.
+const BUSY_FROM: usize = 8;
+/// How long a commit waits for further jobs while many come.
+const GATHERING: Duration = Duration::from_millis(1);
 
 /// Sends jobs to the writer thread.
 #[derive(Debug)]
@@ -33,8 +38,27 @@ impl Writer {
         })
     }
 
-    /// Does `work` in the next transaction and returns what it gave once that has been committed.
+    /// Does `work` in the next transaction and returns what it gave once that has been committed. What it has written
+    /// when it fails is taken back.
     pub async fn write<T, W>(&self, work: W) -> Result<T, LedgerError>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Connection) -> Result<T, LedgerError> + Send + 'static,
+    {
+        self.send(work, false).await
+    }
+
+    /// The same for work that has written nothing when it fails with [`LedgerError::Stale`] or
+    /// [`LedgerError::Illegal`]: it needs no savepoint. Any other failure of it fails the whole transaction.
+    pub async fn write_whole<T, W>(&self, work: W) -> Result<T, LedgerError>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Connection) -> Result<T, LedgerError> + Send + 'static,
+    {
+        self.send(work, true).await
+    }
+
+    async fn send<T, W>(&self, work: W, is_whole: bool) -> Result<T, LedgerError>
     where
         T: Send + 'static,
         W: FnOnce(&Connection) -> Result<T, LedgerError> + Send + 'static,
@@ -45,6 +69,7 @@ impl Writer {
             work: Some(work),
             given: None,
             reply,
+            is_whole,
         });
         self.jobs
             .as_ref()
@@ -66,6 +91,8 @@ impl Drop for Writer {
 
 /// A piece of work whose type only its caller knows.
 trait Job: Send {
+    /// Whether it needs no savepoint.
+    fn is_whole(&self) -> bool;
     fn run(&mut self, connection: &Connection) -> Result<(), LedgerError>;
     fn finish(self: Box<Self>, committed: Result<(), LedgerError>);
 }
@@ -74,6 +101,7 @@ struct TypedJob<T, W> {
     work: Option<W>,
     given: Option<Result<T, LedgerError>>,
     reply: oneshot::Sender<Result<T, LedgerError>>,
+    is_whole: bool,
 }
 
 impl<T, W> Job for TypedJob<T, W>
@@ -81,6 +109,10 @@ where
     T: Send,
     W: FnOnce(&Connection) -> Result<T, LedgerError> + Send,
 {
+    fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
     fn run(&mut self, connection: &Connection) -> Result<(), LedgerError> {
         let Some(work) = self.work.take() else {
             return Ok(());
@@ -104,9 +136,11 @@ where
 }
 
 fn run(connection: &Connection, waiting: &Receiver<Box<dyn Job>>) {
+    let mut is_busy = false;
     while let Ok(first) = waiting.recv() {
         let mut jobs = vec![first];
-        jobs.extend(waiting.try_iter().take(JOBS_MAX - 1));
+        gather(&mut jobs, waiting, is_busy);
+        is_busy = jobs.len() >= BUSY_FROM;
         let committed = commit_together(connection, &mut jobs);
         for job in jobs {
             job.finish(committed.clone());
@@ -114,9 +148,31 @@ fn run(connection: &Connection, waiting: &Receiver<Box<dyn Job>>) {
     }
 }
 
+/// Whatever waits joins the first job. While many come, a moment more brings more of them into the same commit; where
+/// few come, nobody waits for others.
+fn gather(jobs: &mut Vec<Box<dyn Job>>, waiting: &Receiver<Box<dyn Job>>, is_busy: bool) {
+    let until = Instant::now() + GATHERING;
+    while jobs.len() < JOBS_MAX {
+        let next = match waiting.try_recv() {
+            Ok(job) => Some(job),
+            Err(_) if is_busy => waiting
+                .recv_timeout(until.saturating_duration_since(Instant::now()))
+                .ok(),
+            Err(_) => None,
+        };
+        match next {
+            Some(job) => jobs.push(job),
+            None => return,
+        }
+    }
+}
+
 fn commit_together(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<(), LedgerError> {
-    connection.execute_batch("BEGIN IMMEDIATE")?;
-    let committed = run_each(connection, jobs).and_then(|()| Ok(connection.execute_batch("COMMIT")?));
+    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    let committed = run_each(connection, jobs).and_then(|()| {
+        connection.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
+    });
     if committed.is_err() && !connection.is_autocommit() {
         // Nothing of it may stay behind in the next transaction.
         let _ = connection.execute_batch("ROLLBACK");
@@ -126,6 +182,12 @@ fn commit_together(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result
 
 fn run_each(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<(), LedgerError> {
     for job in jobs {
+        if job.is_whole() {
+            match job.run(connection) {
+                Ok(()) | Err(LedgerError::Stale(_) | LedgerError::Illegal(_)) => continue,
+                Err(error) => return Err(error),
+            }
+        }
         connection.prepare_cached("SAVEPOINT job")?.execute([])?;
         let outcome = job.run(connection);
         if let Err(error) = outcome {

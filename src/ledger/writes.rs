@@ -2,7 +2,7 @@
 //! can't both pass them.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::guard::{CapPassed, Guard, given_up_in_doubt, guarded};
 use super::queries::find;
@@ -53,6 +53,8 @@ pub struct Written {
     pub order: Order,
     /// The attempt that waits for its answer.
     pub attempt: i64,
+    /// The body of its request.
+    pub request: String,
 }
 
 /// What became of the wish to send.
@@ -162,7 +164,7 @@ impl Ledger {
     pub async fn change(&self, order: &Order, change: Change) -> Result<Order> {
         let order = order.clone();
         self.writer
-            .write(move |connection| apply(connection, &order, &change))
+            .write_whole(move |connection| apply(connection, order, change))
             .await
     }
 
@@ -203,19 +205,18 @@ fn begin(connection: &Connection, new: &NewSend, owner: &str) -> Result<Begun> {
     }
     let order = find(connection, &new.account, &new.intent.reference)?
         .ok_or_else(|| LedgerError::Stale(new.intent.reference.clone()))?;
-    let attempt = Attempt {
-        endpoint: "send".to_owned(),
-        path: new.path.clone(),
-        request: Some(new.request.clone()),
-        started_at: new.at,
-        ended_at: None,
-        http_status: None,
-        request_id: None,
-        answer: None,
-        outcome: None,
-    };
-    let attempt = insert_attempt(connection, order_id(connection, &order)?, &attempt)?;
-    Ok(Begun::Written(Box::new(Written { order, attempt })))
+    let attempt = begin_attempt(
+        connection,
+        order_id(connection, &order)?,
+        &new.path,
+        &new.request,
+        new.at,
+    )?;
+    Ok(Begun::Written(Box::new(Written {
+        order,
+        attempt,
+        request: new.request.clone(),
+    })))
 }
 
 fn insert_order(connection: &Connection, new: &NewSend, owner: &str) -> Result<()> {
@@ -274,15 +275,16 @@ fn send_again(
 }
 
 /// Writes a change of an order as it was read. The revision is the lock: it grows with every change, so an order
-/// that still has it is in the state that was read.
-pub(super) fn apply(connection: &Connection, read: &Order, change: &Change) -> Result<Order> {
+/// that still has it is in the state that was read. Fails before it has written anything, or with the disk.
+pub(super) fn apply(connection: &Connection, read: Order, change: Change) -> Result<Order> {
     let moves = read.state != change.to;
     let by_hand = change.settled_by == Some(SettledBy::Operator) && read.state.may_be_settled();
     if moves && !by_hand {
         read.state.check_move(change.to)?;
     }
-    let id = update_order(connection, read, change, moves)?
-        .ok_or_else(|| LedgerError::Stale(read.intent.reference.clone()))?;
+    let Some(id) = update_order(connection, &read, &change, moves)? else {
+        return Err(LedgerError::Stale(read.intent.reference));
+    };
     if moves {
         let why = Some(change.why.as_str());
         insert_move(connection, id, change.at, Some(read.state), change.to, why)?;
@@ -297,31 +299,22 @@ pub(super) fn apply(connection: &Connection, read: &Order, change: &Change) -> R
 }
 
 /// The order as it stands in the ledger behind a change: what [`update_order`] writes, without reading it again.
-fn changed(read: &Order, change: &Change, moves: bool) -> Order {
-    let mut order = read.clone();
+fn changed(mut order: Order, change: Change, moves: bool) -> Order {
     order.state = change.to;
     order.revision += 1;
     order.updated_at = stored(change.at);
-    let Change {
-        provider_status,
-        topup_id,
-        provider_ref,
-        request_id,
-        note,
-        ..
-    } = change.clone();
-    order.provider_status = provider_status.or(order.provider_status);
-    order.topup_id = topup_id.or(order.topup_id);
-    order.provider_ref = provider_ref.or(order.provider_ref);
-    order.request_id = request_id.or(order.request_id);
-    order.note = note.or(order.note);
+    order.provider_status = change.provider_status.or(order.provider_status);
+    order.topup_id = change.topup_id.or(order.topup_id);
+    order.provider_ref = change.provider_ref.or(order.provider_ref);
+    order.request_id = change.request_id.or(order.request_id);
+    order.note = change.note.or(order.note);
     order.cost = change.cost.or(order.cost);
     order.settled_by = change.settled_by.or(order.settled_by);
     if moves || change.message.is_some() {
-        order.message.clone_from(&change.message);
+        order.message = change.message;
     }
     if !change.offers.is_empty() {
-        order.offers.clone_from(&change.offers);
+        order.offers = change.offers;
     }
     if !change.keep_owner {
         order.owner = None;
@@ -329,29 +322,43 @@ fn changed(read: &Order, change: &Change, moves: bool) -> Order {
     order
 }
 
+/// The parameters stand by their places: looking them up by name costs as much as the update.
 fn update_order(connection: &Connection, read: &Order, change: &Change, moves: bool) -> Result<Option<i64>> {
-    let id = connection.prepare_cached(
-        "UPDATE orders SET state = :state, revision = revision + 1, updated_at = :at, \
-         provider_status = coalesce(:provider_status, provider_status), topup_id = coalesce(:topup_id, topup_id), \
-         provider_ref = coalesce(:provider_ref, provider_ref), cost = coalesce(:cost, cost), \
-         message = CASE WHEN :moves THEN :message ELSE coalesce(:message, message) END, \
-         offers = coalesce(:offers, offers), request_id = coalesce(:request_id, request_id), \
-         settled_by = coalesce(:settled_by, settled_by), note = coalesce(:note, note), \
-         their_at = coalesce(:their_at, their_at), \
-         owner = CASE WHEN :keep_owner THEN owner ELSE NULL END \
-         WHERE account = :account AND environment = :environment AND ref = :ref AND revision = :revision RETURNING id",
-    )?
-    .query_row(named_params! {
-        ":state": change.to.word(), ":at": millis(change.at), ":moves": moves, ":message": change.message,
-        ":provider_status": change.provider_status.as_ref().map(ProviderStatus::word),
-        ":topup_id": change.topup_id.as_ref().map(TopupId::as_str), ":provider_ref": change.provider_ref,
-        ":cost": change.cost.map(|cost| cost.to_string()), ":offers": offers_text(&change.offers),
-        ":request_id": change.request_id, ":settled_by": change.settled_by.map(SettledBy::word),
-        ":note": change.note, ":their_at": change.their_at.map(millis), ":keep_owner": change.keep_owner,
-        ":account": read.account.username, ":environment": read.account.environment.word(),
-        ":ref": read.intent.reference.as_str(), ":revision": read.revision,
-    }, |row| row.get(0))
-    .optional()?;
+    let id = connection
+        .prepare_cached(
+            "UPDATE orders SET state = ?1, revision = revision + 1, updated_at = ?2, \
+             provider_status = coalesce(?3, provider_status), topup_id = coalesce(?4, topup_id), \
+             provider_ref = coalesce(?5, provider_ref), cost = coalesce(?6, cost), \
+             message = CASE WHEN ?7 THEN ?8 ELSE coalesce(?8, message) END, \
+             offers = coalesce(?9, offers), request_id = coalesce(?10, request_id), \
+             settled_by = coalesce(?11, settled_by), note = coalesce(?12, note), \
+             their_at = coalesce(?13, their_at), owner = CASE WHEN ?14 THEN owner ELSE NULL END \
+             WHERE account = ?15 AND environment = ?16 AND ref = ?17 AND revision = ?18 RETURNING id",
+        )?
+        .query_row(
+            params![
+                change.to.word(),
+                millis(change.at),
+                change.provider_status.as_ref().map(ProviderStatus::word),
+                change.topup_id.as_ref().map(TopupId::as_str),
+                change.provider_ref,
+                change.cost.map(|cost| cost.to_string()),
+                moves,
+                change.message,
+                offers_text(&change.offers),
+                change.request_id,
+                change.settled_by.map(SettledBy::word),
+                change.note,
+                change.their_at.map(millis),
+                change.keep_owner,
+                read.account.username,
+                read.account.environment.word(),
+                read.intent.reference.as_str(),
+                read.revision,
+            ],
+            |row| row.get(0),
+        )
+        .optional()?;
     Ok(id)
 }
 
@@ -392,7 +399,23 @@ pub(super) fn insert_move(
     Ok(())
 }
 
-pub(super) fn insert_attempt(connection: &Connection, order: i64, attempt: &Attempt) -> Result<i64> {
+/// The attempt of a POST whose answer is still to come.
+pub(super) fn begin_attempt(
+    connection: &Connection,
+    order: i64,
+    path: &str,
+    request: &str,
+    at: Timestamp,
+) -> Result<i64> {
+    connection
+        .prepare_cached(
+            "INSERT INTO attempts (order_id, endpoint, path, request, started_at) VALUES (?1, 'send', ?2, ?3, ?4)",
+        )?
+        .execute((order, path, request, millis(at)))?;
+    Ok(connection.last_insert_rowid())
+}
+
+fn insert_attempt(connection: &Connection, order: i64, attempt: &Attempt) -> Result<i64> {
     connection
         .prepare_cached(
             "INSERT INTO attempts (order_id, endpoint, path, request, started_at, ended_at, http_status, request_id, \

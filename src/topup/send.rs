@@ -149,8 +149,7 @@ impl Desk {
         let mut patience = Patience::new(is_in_doubt);
         loop {
             tell(&Event::Sending(&written.order));
-            let (path, body) = Client::send_request(&written.order.intent);
-            let exchange = self.client.post_send(path, body).await;
+            let exchange = self.client.post_send(std::mem::take(&mut written.request)).await;
             let is_row = written.order.batch.is_some();
             let meaning = Meaning::of(classify_send(&exchange), &self.pace, &mut patience, is_row);
             tell(&Event::Answered {

@@ -19,6 +19,8 @@ use crate::topup::Desk;
 
 /// How many held rows are told one by one.
 const HELD_SHOWN_MAX: u64 = 20;
+/// How often the bar moves at most.
+const SHOWN_EVERY: Duration = Duration::from_millis(100);
 /// The pace is that of so long.
 const PACE_WINDOW: Duration = Duration::from_mins(1);
 
@@ -49,6 +51,8 @@ pub(super) struct Report<'a> {
     /// When the run began.
     pub started: Instant,
     pace: Pace,
+    /// When it was last shown.
+    shown: Option<Instant>,
     /// What is waited for, and until when.
     waiting: Option<(String, Instant)>,
 }
@@ -117,6 +121,7 @@ impl<'a> Report<'a> {
             started: Instant::now(),
             pace: Pace::default(),
             waiting: None,
+            shown: None,
         };
         if !report.is_written() {
             let mut results = report.rewritten()?.map_err(unwritable)?;
@@ -285,6 +290,11 @@ impl<'a> Report<'a> {
     }
 
     fn show(&mut self) {
+        // People can't read faster, and thousands of rows may end in a second.
+        if self.shown.is_some_and(|shown| shown.elapsed() < SHOWN_EVERY) {
+            return;
+        }
+        self.shown = Some(Instant::now());
         let (counts, total) = (&self.counts, self.total);
         let of = |wanted: fn(State) -> bool| -> u64 {
             counts
@@ -335,6 +345,8 @@ impl<'a> Report<'a> {
 
     /// The run is over: the bar goes.
     pub fn finish(&mut self) {
+        self.shown = None;
+        self.show();
         if let Some(bar) = self.bar.take() {
             bar.finish();
         }
@@ -355,7 +367,9 @@ impl<'a> Report<'a> {
                     .and_then(|mut results| results.publish().and_then(|()| results.finish()));
             }
         }
-        let retry = if self.has_new_undelivered || !self.job.retry_path().exists() {
+        let retry = if self.undelivered() == 0 && !self.job.retry_path().exists() {
+            Ok(0)
+        } else if self.has_new_undelivered || !self.job.retry_path().exists() {
             self.retry()?
         } else {
             // It may have been mended already: it is written again only when there is more to mend.

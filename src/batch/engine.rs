@@ -102,7 +102,7 @@ pub async fn run(
     options: Options,
     tell: &mut dyn FnMut(Event<'_>),
 ) -> topup::Result<Outcome> {
-    let taken = desk.ledger.take_over_lost(&batch, desk.clock.now()).await?;
+    let taken = desk.take_over_lost(&batch).await?;
     let open = desk.ledger.standings(&batch)?;
     let is_accepted = |state| state == State::Accepted;
     let is_paced = desk.client.limiter().is_paced();

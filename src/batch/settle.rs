@@ -36,7 +36,7 @@ impl<E: Into<topup::Unrecorded>> From<E> for Unsettled {
 /// Settles the lost rows of a batch as far as the provider can tell: found, or proved absent. What nobody can tell
 /// stays `unknown`. How many there were.
 pub async fn settle_lost(desk: &Arc<Desk>, batch: &Batch) -> Result<u64, Unsettled> {
-    let taken = desk.ledger.take_over_lost(batch, desk.clock.now()).await?;
+    let taken = desk.take_over_lost(batch).await?;
     while !desk.ledger.lost_rows(batch, 1)?.is_empty() {
         // Their requests may still be landing.
         let settled = desk.stop.sleep(desk.pace.settle_delay).await;

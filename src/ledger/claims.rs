@@ -6,8 +6,8 @@ use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::batches::{Batch, PLANNED_COLUMNS, PlannedRow, read_planned};
 use super::guard::{CapPassed, Guard, guarded, paid_today};
-use super::rows::{ORDER_COLUMNS, millis, read_order};
-use super::writes::{Change, Written, apply, begin_attempt, insert_move, stored};
+use super::rows::{Attempt, ORDER_COLUMNS, millis, read_order};
+use super::writes::{Change, Written, apply, insert_attempt, insert_move, stored};
 use super::{Begun, Ledger, LedgerError, Result};
 use crate::domain::{Account, Intent, Order, State};
 
@@ -117,7 +117,12 @@ impl Ledger {
 
     /// Takes over the orders of a batch whose answers were lost: those that were `sending` when their process ended
     /// become `unknown`, and this process is the one that asks about them from now on.
-    pub async fn take_over_lost(&self, batch: &Batch, at: Timestamp) -> Result<u64> {
+    pub async fn take_over_lost(
+        &self,
+        batch: &Batch,
+        request: fn(&Intent) -> (&'static str, String),
+        at: Timestamp,
+    ) -> Result<u64> {
         let owner = self.owner_name()?.to_owned();
         let lost = self.lost_orders(batch)?;
         let mut taken = 0;
@@ -128,7 +133,7 @@ impl Ledger {
                 .write(move |connection| {
                     let mut count = 0;
                     for order in &chunk {
-                        count += u64::from(take_over(connection, order, &owner, at)?);
+                        count += u64::from(take_over(connection, order, request, &owner, at)?);
                     }
                     Ok(count)
                 })
@@ -158,7 +163,13 @@ impl Ledger {
     }
 }
 
-fn take_over(connection: &Connection, order: &Order, owner: &str, at: Timestamp) -> Result<bool> {
+fn take_over(
+    connection: &Connection,
+    order: &Order,
+    request: fn(&Intent) -> (&'static str, String),
+    owner: &str,
+    at: Timestamp,
+) -> Result<bool> {
     let id: Option<i64> = connection
         .prepare_cached(
             "UPDATE orders SET state = 'unknown', owner = :owner, revision = revision + 1, updated_at = :at \
@@ -185,6 +196,19 @@ fn take_over(connection: &Connection, order: &Order, owner: &str, at: Timestamp)
             State::Unknown,
             Some(why),
         )?;
+        let (path, body) = request(&order.intent);
+        let attempt = Attempt {
+            endpoint: "send".to_owned(),
+            path: path.to_owned(),
+            request: Some(body),
+            started_at: order.sent_at.unwrap_or(at),
+            ended_at: None,
+            http_status: None,
+            request_id: None,
+            answer: None,
+            outcome: Some(why.to_owned()),
+        };
+        insert_attempt(connection, id, &attempt)?;
     }
     Ok(id.is_some())
 }
@@ -274,7 +298,8 @@ impl Claiming<'_> {
             settled_by: None,
             ..read
         };
-        self.write(id, order)
+        self.write(order);
+        Ok(())
     }
 
     /// Rows of the sheet that are no orders yet.
@@ -366,23 +391,20 @@ impl Claiming<'_> {
             batch: Some(self.batch.label.to_string()),
             ..row.order(self.account, moment)
         };
-        self.write(id, order)?;
+        self.write(order);
         Ok(true)
     }
 
-    /// The attempt that waits for its answer.
-    fn write(&mut self, id: i64, order: Order) -> Result<()> {
-        let (path, request) = (self.rules.request)(&order.intent);
-        let attempt = begin_attempt(self.connection, id, path, &request, self.rules.at)?;
+    fn write(&mut self, order: Order) {
+        let (_, request) = (self.rules.request)(&order.intent);
         if let Some((_, used)) = &mut self.claims.cursor.today {
             *used = used.saturating_add(u64::from(order.intent.amount.dinars()));
         }
         self.claims.written.push(Written {
             order,
-            attempt,
+            attempt: None,
             request,
         });
-        Ok(())
     }
 
     fn exists_already(&mut self, row: PlannedRow) -> Result<bool> {

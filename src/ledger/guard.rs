@@ -1,5 +1,7 @@
 //! The repeat guard and the caps, counted over the ledger.
 
+use std::sync::LazyLock;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 
@@ -91,15 +93,17 @@ fn repeat_of(
     intent: &Intent,
     since: Timestamp,
 ) -> Result<Option<Order>> {
-    let rest = format!(
-        "WHERE account = :account AND environment = :environment AND phone = :phone AND sent_at >= :since \
-         AND plan = :plan AND amount = :amount AND ref <> :ref AND state IN ({}) ORDER BY sent_at DESC LIMIT 1",
-        state_words(State::may_have_paid)
-    );
+    static REST: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "WHERE account = :account AND environment = :environment AND phone = :phone AND sent_at >= :since \
+             AND plan = :plan AND amount = :amount AND ref <> :ref AND state IN ({}) ORDER BY sent_at DESC LIMIT 1",
+            state_words(State::may_have_paid)
+        )
+    });
     let environment = account.environment.word();
     let found = rows::orders(
         connection,
-        &rest,
+        &REST,
         named_params! {
             ":account": account.username, ":environment": environment, ":phone": intent.phone.as_str(),
             ":plan": intent.plan.as_str(), ":amount": intent.amount.dinars(), ":since": millis(since),

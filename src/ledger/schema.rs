@@ -13,6 +13,8 @@ use super::owner::make_private_directory;
 
 /// Marks the file as a ledger: `1CLK`.
 const APPLICATION_ID: i64 = 0x3143_4C4B;
+/// How many pages the log may hold before they are copied into the database: pages that change often are copied less.
+const WAL_PAGES: i64 = 4_000;
 /// How long one process waits for another's transaction.
 const BUSY_WAIT: Duration = Duration::from_secs(15);
 
@@ -150,6 +152,7 @@ fn settle_in(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     // A statement keeps its plan whatever values it is given: it is planned once.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;

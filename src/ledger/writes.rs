@@ -51,8 +51,9 @@ pub struct Again {
 pub struct Written {
     /// The order.
     pub order: Order,
-    /// The attempt that waits for its answer.
-    pub attempt: i64,
+    /// The attempt that waits for its answer. Of a row of a batch it is written down with the answer: until then the
+    /// order itself says what was sent.
+    pub attempt: Option<i64>,
     /// The body of its request.
     pub request: String,
 }
@@ -101,8 +102,8 @@ pub struct Change {
     pub note: Option<String>,
     /// Who sends it from now on: this process while it is at it, nobody behind it.
     pub keep_owner: bool,
-    /// The attempt whose answer this is.
-    pub answers: Option<(i64, Attempt)>,
+    /// The attempt whose answer this is; none for one that is written down with its answer.
+    pub answers: Option<(Option<i64>, Attempt)>,
     /// A further call about the order.
     pub asked: Option<Attempt>,
 }
@@ -214,7 +215,7 @@ fn begin(connection: &Connection, new: &NewSend, owner: &str) -> Result<Begun> {
     )?;
     Ok(Begun::Written(Box::new(Written {
         order,
-        attempt,
+        attempt: Some(attempt),
         request: new.request.clone(),
     })))
 }
@@ -282,15 +283,23 @@ pub(super) fn apply(connection: &Connection, read: Order, change: Change) -> Res
     if moves && !by_hand {
         read.state.check_move(change.to)?;
     }
-    let Some(id) = update_order(connection, &read, &change, moves)? else {
+    if !update_order(connection, &read, &change, moves)? {
         return Err(LedgerError::Stale(read.intent.reference));
-    };
+    }
+    if !moves && change.answers.is_none() && change.asked.is_none() {
+        return Ok(changed(read, change, moves));
+    }
+    let id = order_id(connection, &read)?;
     if moves {
         let why = Some(change.why.as_str());
         insert_move(connection, id, change.at, Some(read.state), change.to, why)?;
     }
-    if let Some((attempt, answer)) = &change.answers {
-        answer_attempt(connection, *attempt, answer)?;
+    match &change.answers {
+        Some((Some(attempt), answer)) => answer_attempt(connection, *attempt, answer)?,
+        Some((None, answer)) => {
+            insert_attempt(connection, id, answer)?;
+        }
+        None => {}
     }
     if let Some(asked) = &change.asked {
         insert_attempt(connection, id, asked)?;
@@ -323,8 +332,8 @@ fn changed(mut order: Order, change: Change, moves: bool) -> Order {
 }
 
 /// The parameters stand by their places: looking them up by name costs as much as the update.
-fn update_order(connection: &Connection, read: &Order, change: &Change, moves: bool) -> Result<Option<i64>> {
-    let id = connection
+fn update_order(connection: &Connection, read: &Order, change: &Change, moves: bool) -> Result<bool> {
+    let changed = connection
         .prepare_cached(
             "UPDATE orders SET state = ?1, revision = revision + 1, updated_at = ?2, \
              provider_status = coalesce(?3, provider_status), topup_id = coalesce(?4, topup_id), \
@@ -333,33 +342,29 @@ fn update_order(connection: &Connection, read: &Order, change: &Change, moves: b
              offers = coalesce(?9, offers), request_id = coalesce(?10, request_id), \
              settled_by = coalesce(?11, settled_by), note = coalesce(?12, note), \
              their_at = coalesce(?13, their_at), owner = CASE WHEN ?14 THEN owner ELSE NULL END \
-             WHERE account = ?15 AND environment = ?16 AND ref = ?17 AND revision = ?18 RETURNING id",
+             WHERE account = ?15 AND environment = ?16 AND ref = ?17 AND revision = ?18",
         )?
-        .query_row(
-            params![
-                change.to.word(),
-                millis(change.at),
-                change.provider_status.as_ref().map(ProviderStatus::word),
-                change.topup_id.as_ref().map(TopupId::as_str),
-                change.provider_ref,
-                change.cost.map(|cost| cost.to_string()),
-                moves,
-                change.message,
-                offers_text(&change.offers),
-                change.request_id,
-                change.settled_by.map(SettledBy::word),
-                change.note,
-                change.their_at.map(millis),
-                change.keep_owner,
-                read.account.username,
-                read.account.environment.word(),
-                read.intent.reference.as_str(),
-                read.revision,
-            ],
-            |row| row.get(0),
-        )
-        .optional()?;
-    Ok(id)
+        .execute(params![
+            change.to.word(),
+            millis(change.at),
+            change.provider_status.as_ref().map(ProviderStatus::word),
+            change.topup_id.as_ref().map(TopupId::as_str),
+            change.provider_ref,
+            change.cost.map(|cost| cost.to_string()),
+            moves,
+            change.message,
+            offers_text(&change.offers),
+            change.request_id,
+            change.settled_by.map(SettledBy::word),
+            change.note,
+            change.their_at.map(millis),
+            change.keep_owner,
+            read.account.username,
+            read.account.environment.word(),
+            read.intent.reference.as_str(),
+            read.revision,
+        ])?;
+    Ok(changed == 1)
 }
 
 /// A moment as the database keeps it: to the millisecond.
@@ -400,7 +405,7 @@ pub(super) fn insert_move(
 }
 
 /// The attempt of a POST whose answer is still to come.
-pub(super) fn begin_attempt(
+fn begin_attempt(
     connection: &Connection,
     order: i64,
     path: &str,
@@ -415,7 +420,7 @@ pub(super) fn begin_attempt(
     Ok(connection.last_insert_rowid())
 }
 
-fn insert_attempt(connection: &Connection, order: i64, attempt: &Attempt) -> Result<i64> {
+pub(super) fn insert_attempt(connection: &Connection, order: i64, attempt: &Attempt) -> Result<i64> {
     connection
         .prepare_cached(
             "INSERT INTO attempts (order_id, endpoint, path, request, started_at, ended_at, http_status, request_id, \

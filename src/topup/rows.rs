@@ -28,6 +28,12 @@ impl Desk {
             .await?)
     }
 
+    /// Takes over the rows of a batch whose answers were lost: this process asks about them from now on.
+    pub async fn take_over_lost(&self, batch: &Batch) -> Result<u64> {
+        let (request, at) = (Client::send_request, self.clock.now());
+        Ok(self.ledger.take_over_lost(batch, request, at).await?)
+    }
+
     /// Sends a claimed row. Where its answer is lost it is left `unknown`, and this process goes on being the one
     /// that asks about it.
     pub async fn send_row(&self, written: Written, tell: Tell<'_>) -> Result<Standing> {

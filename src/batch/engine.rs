@@ -22,9 +22,9 @@ use crate::stop::Signal;
 use crate::topup::{self, Desk, Halt, Standing, Trouble, Unrecorded};
 
 /// Claimed rows that wait for a connection, for each of them: a commit of many costs little more than one of few.
-const READY_PER_CONNECTION: usize = 4;
+const READY_PER_CONNECTION: usize = 8;
 /// Rows under way in all, for each connection: their answers are stored while the connection sends the next.
-const ROWS_PER_CONNECTION: usize = 10;
+const ROWS_PER_CONNECTION: usize = 20;
 /// Lost rows that are asked for at the same time.
 const RECOVERIES_MAX: usize = 16;
 /// What a sweep may have found before it waits for the engine.

@@ -11,8 +11,8 @@ const WORTH_A_PAGE: u64 = 80;
 const EARNED_BY_SEND: u64 = 4;
 const PAGE_COSTS: u64 = 100;
 /// How much of the usual life of an order passes before the last ones are asked about, in tenths of `poll_interval`:
-/// the provider takes about 16 s, and 5 s is the interval that it asks for (API facts, 7 and 8).
-const LIFE_TENTHS: u32 = 32;
+/// the provider takes about 16 s, and asks for an interval of 5 s (API facts, 7 and 8).
+const LIFE_TENTHS: u32 = 34;
 
 /// The pace of the questions of one run.
 #[derive(Debug, Clone)]
@@ -172,7 +172,7 @@ mod tests {
         let mut schedule = Schedule::new(true, POLL, SETTLE);
         schedule.accepted(Instant::now());
         let due = schedule.next(Phase::Settling, 1, false);
-        assert_eq!(due, Some(Instant::now() + Duration::from_secs(16)));
+        assert_eq!(due, Some(Instant::now() + Duration::from_secs(17)));
         assert_eq!(schedule.next(Phase::Settling, 0, false), None);
         schedule.lost(Instant::now());
         assert_eq!(
@@ -192,7 +192,7 @@ mod tests {
                 })
                 .count()
         };
-        assert_eq!(looks(Phase::Sending), 5, "16, 32, 64, 128, 256");
+        assert_eq!(looks(Phase::Sending), 5, "17, 34, 68, 136, 272");
         assert!((10..=15).contains(&looks(Phase::Settling)));
         assert!(!schedule.is_due(Duration::from_secs(15), None, Phase::Settling));
     }

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::error::LedgerError;
 
 /// The most jobs in one transaction: bounds how long the first one waits.
-const JOBS_MAX: usize = 512;
+const JOBS_MAX: usize = 1024;
 /// A commit of so many jobs shows that many come.
 const BUSY_FROM: usize = 8;
 /// How long a commit waits for further jobs while many come.

@@ -22,9 +22,9 @@ use crate::stop::Signal;
 use crate::topup::{self, Desk, Halt, Standing, Trouble, Unrecorded};
 
 /// Claimed rows that wait for a connection, for each of them: a commit of many costs little more than one of few.
-const READY_PER_CONNECTION: usize = 8;
-/// Rows under way in all, for each connection: their answers are stored while the connection sends the next.
-const ROWS_PER_CONNECTION: usize = 20;
+const READY_PER_CONNECTION: usize = 4;
+/// Rows that are sent or stored at a time, for each connection: answers are stored while it sends the next row.
+const TASKS_PER_CONNECTION: usize = 3;
 /// Lost rows that are asked for at the same time.
 const RECOVERIES_MAX: usize = 16;
 /// What a sweep may have found before it waits for the engine.
@@ -208,7 +208,11 @@ impl Engine<'_> {
             self.start_claim();
             self.start_recoveries();
             let wake = self.start_sweep().unwrap_or_else(|| Instant::now() + LOOK_AROUND);
-            let may_send = !self.ready.is_empty() && self.is_open_for_sends() && !self.halted.is(Halt::Sends);
+            let tasks_max = self.options.connections.max(1) * TASKS_PER_CONNECTION;
+            let may_send = !self.ready.is_empty()
+                && self.sending < tasks_max
+                && self.is_open_for_sends()
+                && !self.halted.is(Halt::Sends);
             let is_asked = self.asked().is_some();
             tokio::select! {
                 biased;
@@ -289,13 +293,10 @@ impl Engine<'_> {
         } else if self.is_paced {
             connections.saturating_sub(busy).min(1)
         } else {
+            // Many at a time, and only when few are left.
             let most = connections * READY_PER_CONNECTION;
-            let waiting = if self.ready.len() > most / 2 {
-                0
-            } else {
-                most - self.ready.len()
-            };
-            waiting.min((connections * ROWS_PER_CONNECTION).saturating_sub(busy))
+            let left = self.ready.len();
+            if left > most / 2 { 0 } else { most - left }
         };
         // Where the wallet may not hold another row, they go one by one.
         let room = match self.affordable(room) {

@@ -63,6 +63,7 @@ impl Ledger {
         let mut writing = schema::connect(path)?;
         schema::migrate(&mut writing, path)?;
         let reader = schema::connect(path)?;
+        schema::read_lightly(&reader)?;
         Ok(Self {
             path: path.to_owned(),
             reader: Mutex::new(reader),

@@ -13,6 +13,8 @@ use super::owner::make_private_directory;
 
 /// Marks the file as a ledger: `1CLK`.
 const APPLICATION_ID: i64 = 0x3143_4C4B;
+/// What a reader keeps of the database in memory.
+const READER_CACHE_KIB: i64 = 512;
 /// How many pages the log may hold before they are copied into the database: pages that change often are copied less.
 const WAL_PAGES: i64 = 4_000;
 /// How long one process waits for another's transaction.
@@ -145,6 +147,11 @@ pub(super) fn connect(path: &Path) -> Result<Connection, LedgerError> {
         ));
     }
     Ok(connection)
+}
+
+/// A connection that reads here and there needs little of the database in memory.
+pub(super) fn read_lightly(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)
 }
 
 fn settle_in(connection: &Connection) -> rusqlite::Result<()> {

@@ -469,7 +469,21 @@ fn waiting(connection: &Connection, sheet: i64) -> Result<u64> {
              AND row > (SELECT next_row FROM sheets WHERE id = ?1)",
         )?
         .query_row([sheet], |row| row.get(0))?;
-    Ok(count(waiting))
+    Ok(count(waiting) + held(connection, sheet)?)
+}
+
+/// Rows that claims have passed over because their guards held them: they are no orders. A whole sheet has none.
+fn held(connection: &Connection, sheet: i64) -> Result<u64> {
+    let held: i64 = connection
+        .prepare_cached(
+            "SELECT count(*) FROM sheets JOIN batches ON batches.id = sheets.batch_id \
+             JOIN sheet_rows ON sheet_rows.sheet_id = sheets.id \
+             WHERE sheets.id = ?1 AND NOT is_whole AND row <= next_row AND order_id IS NULL AND NOT EXISTS \
+             (SELECT 1 FROM orders WHERE orders.account = batches.account \
+              AND orders.environment = batches.environment AND orders.ref = sheet_rows.ref)",
+        )?
+        .query_row([sheet], |row| row.get(0))?;
+    Ok(count(held))
 }
 
 /// A count or a sum of amounts; neither is ever negative.

@@ -2,6 +2,9 @@
 //! over real sockets. The simulator's books are the truth that every exit code is held to.
 
 mod asking;
+mod batch;
+mod batch_repeats;
+mod batch_sheets;
 mod completions;
 mod config;
 mod crash;
@@ -14,5 +17,6 @@ mod output;
 mod provider;
 mod refs;
 mod secrets;
+mod sheet;
 mod storm;
 mod support;

@@ -5,6 +5,7 @@ use std::process::{Child, Command, Output};
 
 use serde_json::Value;
 
+use crate::provider::Books;
 use crate::support::{OrFail, Shop};
 
 /// A command that is still running; killed when dropped.
@@ -104,6 +105,11 @@ impl<'shop> Outcome<'shop> {
     pub fn expect_exit(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{self:?}");
         self
+    }
+
+    /// The provider's books now.
+    pub fn books(&self) -> Books {
+        self.shop.books()
     }
 
     /// Exactly one top-up was accepted, and it is this one.

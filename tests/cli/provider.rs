@@ -90,6 +90,17 @@ impl Provider {
         self.call("POST", "advance", &json!({ "seconds": seconds }));
     }
 
+    /// Puts money on the account.
+    pub fn deposit(&self, dinars: u32) {
+        self.call("POST", "deposit", &json!({ "amount": dinars.to_string() }));
+    }
+
+    /// It goes, as with a cut cable. What it keeps in `--store` is there when it opens again.
+    pub fn close(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+
     /// An order of the same account that came in by another door.
     pub fn make_order(&self, reference: &str, phone: &str, plan: &str, amount: u32) {
         let order = json!({ "ref": reference, "phone": phone, "plan_code": plan, "amount": amount });
@@ -128,8 +139,7 @@ impl Provider {
 impl Drop for Provider {
     fn drop(&mut self) {
         // It may have gone already; what counts is that none stays behind.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.close();
     }
 }
 

@@ -185,10 +185,11 @@ impl Engine<'_> {
         loop {
             self.start_claim();
             self.start_recoveries();
-            let wake = self.start_sweep();
+            // Before the next sweep is looked for: what is found lost here makes one due.
             if self.is_done()? {
                 break;
             }
+            let wake = self.start_sweep();
             let may_send = !self.ready.is_empty() && self.is_open_for_sends();
             let is_asked = self.asked().is_some();
             tokio::select! {

@@ -3,8 +3,10 @@
 
 mod asking;
 mod batch;
+mod batch_crash;
 mod batch_repeats;
 mod batch_sheets;
+mod batch_stops;
 mod completions;
 mod config;
 mod crash;

@@ -40,6 +40,12 @@ impl<'shop> Running<'shop> {
         assert!(status.success(), "`{line}` fails");
     }
 
+    /// Whether it has ended already.
+    pub fn has_ended(&mut self) -> bool {
+        let process = self.process.as_mut().or_fail("it has ended");
+        process.try_wait().or_fail("it can't be asked").is_some()
+    }
+
     /// Waits for its end.
     pub fn finish(mut self) -> Outcome<'shop> {
         let process = self.process.take().or_fail("it has ended");

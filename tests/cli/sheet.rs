@@ -102,6 +102,15 @@ impl Shop {
         states
     }
 
+    /// Looks at the ledger until `holds`; panics when that takes more than ten seconds.
+    #[track_caller]
+    pub fn await_states(&self, what: &str, holds: impl Fn(&BTreeMap<String, u64>) -> bool) {
+        let started = std::time::Instant::now();
+        while !holds(&self.states()) {
+            assert!(started.elapsed().as_secs() < 10, "never seen: {what}");
+        }
+    }
+
     /// What the provider was paid for.
     pub fn paid(&self) -> Paid {
         let books = self.books();

@@ -422,7 +422,8 @@ impl Engine<'_> {
             }
             Err(fallen) => self.fail(LedgerError::Storage(format!("a worker has fallen: {fallen}")).into()),
         }
-        if self.failure.is_some() && !self.ready.is_empty() {
+        // Rows that were claimed while something stopped the run don't leave any more either.
+        if !self.is_open_for_sends() && !self.ready.is_empty() {
             self.put_back().await;
         }
     }

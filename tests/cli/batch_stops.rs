@@ -218,7 +218,11 @@ fn an_interrupt_awaits_slow_answers() {
     running.signal("INT");
     let stopped = running.finish().expect_exit(130);
     let made = shop.books().orders();
-    assert_eq!((stopped.rows("unknown"), stopped.rows("planned")), (0, 5 - made), "{stopped:?}");
+    assert_eq!(
+        (stopped.rows("unknown"), stopped.rows("planned")),
+        (0, 5 - made),
+        "{stopped:?}"
+    );
     assert!((1..5).contains(&made), "{stopped:?}");
 }
 

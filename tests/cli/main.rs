@@ -4,9 +4,12 @@
 mod asking;
 mod batch;
 mod batch_crash;
+mod batch_hostile;
 mod batch_repeats;
+mod batch_results;
 mod batch_sheets;
 mod batch_stops;
+mod batch_sweeps;
 mod completions;
 mod config;
 mod crash;

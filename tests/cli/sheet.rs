@@ -225,9 +225,14 @@ impl<'shop> Sheet<'shop> {
         [&["batch", &self.name], more].concat()
     }
 
+    /// Runs its batch with these words and no others.
+    pub fn typed(&self, more: &[&str]) -> Outcome<'shop> {
+        self.shop.run(&self.words(more))
+    }
+
     /// Runs its batch, shown as JSON.
     pub fn batch(&self, more: &[&str]) -> Outcome<'shop> {
-        self.shop.run(&[&self.words(more)[..], &["-o", "json"]].concat())
+        self.typed(&[more, &["-o", "json"]].concat())
     }
 
     /// Sends it with consent.

@@ -139,7 +139,8 @@ pub async fn run(
 /// What a task has done.
 enum Done {
     Claimed(topup::Result<Option<Claims>>),
-    Sent(topup::Result<Standing>),
+    /// With the connection, where no other row may leave before this is known.
+    Sent(topup::Result<Standing>, Option<OwnedSemaphorePermit>),
     Recovered(Ref, topup::Result<Standing>),
     Swept(topup::Result<Report>),
 }
@@ -309,7 +310,8 @@ impl Engine<'_> {
         self.sending += 1;
         let desk = Arc::clone(&self.desk);
         self.tasks.spawn(async move {
-            // The connection is free as soon as the answer is there; it is stored while the next row leaves.
+            // The connection is free as soon as the answer is there; it is stored while the next row leaves. After an
+            // answer that stops the run it is free once the run has stopped.
             let permit = Mutex::new(Some(permit));
             let sent = desk
                 .send_row(written, &|event| {
@@ -318,7 +320,7 @@ impl Engine<'_> {
                     }
                 })
                 .await;
-            Done::Sent(sent)
+            Done::Sent(sent, permit.into_inner().unwrap_or_else(PoisonError::into_inner))
         });
     }
 
@@ -404,10 +406,11 @@ impl Engine<'_> {
                     Err(failure) => self.fail(failure),
                 }
             }
-            Ok(Done::Sent(sent)) => {
+            Ok(Done::Sent(sent, connection)) => {
                 self.sending -= 1;
                 self.schedule.sent();
                 self.sent(State::Sending, sent).await;
+                drop(connection);
             }
             Ok(Done::Recovered(reference, recovered)) => {
                 self.recovering.remove(&reference);

@@ -59,6 +59,17 @@ impl Patience {
 }
 
 impl Meaning {
+    /// Whether nothing may be sent behind it: another order would be told the same.
+    pub(super) fn stops_all(&self) -> bool {
+        let Next::Stand(Some(trouble), _) = &self.next else {
+            return false;
+        };
+        matches!(
+            trouble,
+            Trouble::Auth(_) | Trouble::EmptyWallet { .. } | Trouble::Unavailable(_)
+        )
+    }
+
     fn new(to: State, why: impl Into<String>, next: Next) -> Self {
         let why = why.into();
         Self {

@@ -63,7 +63,7 @@ impl Pace {
 pub enum Event<'a> {
     /// It is in the ledger, and its request leaves now.
     Sending(&'a Order),
-    /// Its request is answered, or will not be: the connection is free.
+    /// Its request is answered, or will not be, and others may follow: the connection is free.
     Answered(&'a Order),
     /// It stands somewhere else than before.
     Moved(&'a Order),

@@ -151,9 +151,11 @@ impl Desk {
             tell(&Event::Sending(&written.order));
             let (path, body) = Client::send_request(&written.order.intent);
             let exchange = self.client.post_send(path, body).await;
-            tell(&Event::Answered(&written.order));
             let is_row = written.order.batch.is_some();
             let meaning = Meaning::of(classify_send(&exchange), &self.pace, &mut patience, is_row);
+            if !meaning.stops_all() {
+                tell(&Event::Answered(&written.order));
+            }
             let order = self.store_answer(&written, &exchange, &meaning).await?;
             tell(&Event::Moved(&order));
             let (order, again, why) = match meaning.next {

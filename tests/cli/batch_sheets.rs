@@ -212,3 +212,24 @@ fn a_plan_column_is_obeyed() {
     plans.sort_unstable();
     assert_eq!(plans, ["FACTURE_DJEZZY", "MIX500_MOBILIS", "PREPAID_DJEZZY"]);
 }
+
+/// Somebody saves the file while it is looked at: neither version is sent before it has been looked at again.
+#[test]
+fn a_sheet_that_changes_while_it_is_looked_at_is_not_sent() {
+    let shop = Shop::open();
+    shop.run(&["plans"]).expect_exit(0);
+    // The balance is asked for behind the look at the rows, and keeps the command waiting.
+    shop.provider.set_faults(&["hang_before:balance@1"]);
+    let november = shop.sheet("november.csv").customers(3);
+    let running = november.start(&[]);
+    shop.provider
+        .await_books("the question", |books| books.calls("balance") == 1);
+    let november = november.row("0778037340,5000");
+    running
+        .finish()
+        .expect_exit(2)
+        .expect_error("sheet_changed")
+        .expect_no_post();
+    november.send().expect_exit(0);
+    november.expect_each_paid_once();
+}

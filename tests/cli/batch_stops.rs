@@ -206,6 +206,27 @@ fn an_interrupt_stores_what_was_on_its_way() {
     }
 }
 
+/// Again and again through one batch, whatever the engine was at: not one row is left on its way.
+#[test]
+fn every_interrupt_leaves_a_clean_ledger() {
+    let shop = slow_shop(&[]).set("ONECLICKDZ_CONCURRENCY", "8");
+    let november = shop.sheet("november.csv").customers(150);
+    for _ in 0..8 {
+        let posts = shop.books().calls("send") + 5;
+        let running = november.start(&[]);
+        shop.provider
+            .await_books("more POSTs", |books| books.calls("send") >= posts);
+        running.signal("INT");
+        let stopped = running.finish().expect_exit(130);
+        let lost = stopped.rows("sending") + stopped.rows("unknown");
+        assert_eq!(lost, 0, "{stopped:?}");
+        let (planned, made) = (stopped.rows("planned"), shop.books().orders());
+        assert_eq!(planned + made, 150, "{stopped:?}");
+    }
+    november.send().expect_exit(0).expect_posts(150);
+    november.expect_each_paid_once();
+}
+
 /// An answer that takes longer is awaited all the same: its row would be unknown otherwise.
 #[test]
 fn an_interrupt_awaits_slow_answers() {

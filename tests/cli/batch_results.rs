@@ -70,7 +70,7 @@ fn results_of_a_french_sheet_open_in_a_french_excel() {
         .sheet("november.csv")
         .row("+213778037340,500")
         .row("0778037341,500")
-        .as_excel_saves();
+        .saved_by_excel();
     november.send().expect_exit(0);
     let records = shop.records("november.results.csv");
     let phones: Vec<_> = records

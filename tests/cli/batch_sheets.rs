@@ -17,7 +17,7 @@ fn of_an_edited_sheet_only_the_new_rows_are_sent() {
         .without(2)
         .row("0778037340,900")
         .sorted()
-        .as_excel_saves();
+        .saved_by_excel();
     assert!(edited.text().contains("0661234567;500\r\n"));
     let sent = edited.send().expect_posts(9);
     let mut all = before;
@@ -33,7 +33,7 @@ fn saved_by_excel_it_is_the_same_sheet() {
     let shop = Shop::open();
     let november = shop.sheet("november.csv").customers(4);
     november.send().expect_exit(0);
-    let saved = november.as_excel_saves().sorted();
+    let saved = november.saved_by_excel().sorted();
     saved.send().expect_exit(0).expect_posts(4);
     saved.expect_each_paid_once();
     saved.expect_true_results();

@@ -181,7 +181,7 @@ impl<'shop> Sheet<'shop> {
 
     /// As Excel saves `CSV UTF-8` on a French system.
     #[must_use]
-    pub fn as_excel_saves(mut self) -> Self {
+    pub fn saved_by_excel(mut self) -> Self {
         (self.separator, self.mark, self.line_end) = (';', "\u{feff}", "\r\n");
         self.saved()
     }

@@ -69,13 +69,14 @@ Examples:
   cut -d, -f2,5 export.csv | oneclick batch - --label november --plan auto --yes
   oneclick batch --list
 
-The sheet has a header (`phone,amount,plan,ref,note` in English, French or Arabic, in any order), or none:
-`phone,amount` or `phone,plan,amount`. All rows are checked before any is sent.
+The sheet has a header (`phone,amount,plan,ref,note` in English, French or Arabic, in any
+order), or none: `phone,amount` or `phone,plan,amount`. All rows are checked before any is sent.
 
-The same command again goes on where it stopped, and never sends a row twice: a row is known by its ref, or by the
-batch's name, phone, plan, amount and how often they occur, so that the sheet may be sorted, saved anew, shortened
-or added to. `november.results.csv` says what became of every row; `november.retry.csv` has those that were not
-delivered. The first Ctrl-C sends no new rows and awaits the answers on their way; the second leaves at once.";
+The same command again goes on where it stopped, and never sends a row twice: a row is known by
+its ref, or by the batch's name, phone, plan, amount and how often they occur, so that the sheet
+may be sorted, saved anew, shortened or added to. `november.results.csv` says what became of
+every row; `november.retry.csv` has those that were not delivered. The first Ctrl-C sends no new
+rows and awaits the answers on their way; the second leaves at once.";
 
 pub(super) const CHECK: &str = "\
 Examples:

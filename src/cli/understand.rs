@@ -5,7 +5,6 @@ use super::args::{
     SimulateArgs,
 };
 use super::complete;
-use crate::batch::sheet::PlanCell;
 use crate::commands::{Globals, Request, balance, batch, config, plans, refs, send, simulate};
 use crate::config::Overrides;
 use crate::domain::Environment;
@@ -82,8 +81,8 @@ fn batching(typed: BatchArgs, words: &[String]) -> batch::Request {
     batch::Request::Send(Box::new(batch::Sending {
         source,
         plan: typed.plan.map(|plan| match plan {
-            PlanArg::Auto => PlanCell::Auto,
-            PlanArg::Code(code) => PlanCell::Code(code),
+            PlanArg::Auto => batch::PlanCell::Auto,
+            PlanArg::Code(code) => batch::PlanCell::Code(code),
         }),
         amount: typed.amount,
         label: typed.label,

@@ -353,7 +353,7 @@ impl Ledger {
              WHERE account = :account AND environment = :environment AND (:label IS NULL OR label = :label) \
              AND (:phone IS NULL OR phone = :phone) AND planned_at >= :since AND planned_at < :until \
              AND (:ref IS NULL OR ref = :ref) \
-             AND order_id IS NULL AND row > next_row ORDER BY batches.id DESC, row DESC LIMIT :limit"
+             AND order_id IS NULL AND (row > next_row OR is_held = 1) ORDER BY batches.id DESC, row DESC LIMIT :limit"
         ))?;
         let environment = account.environment.word();
         let mut rows = statement.query(named_params! {
@@ -491,8 +491,9 @@ fn read_sheet(connection: &Connection, id: i64) -> Result<Sheet> {
 fn waiting(connection: &Connection, sheet: i64) -> Result<u64> {
     let waiting: i64 = connection
         .prepare_cached(
-            "SELECT count(*) FROM sheet_rows WHERE sheet_id = ?1 AND order_id IS NULL \
-             AND row > (SELECT next_row FROM sheets WHERE id = ?1)",
+            "SELECT (SELECT count(*) FROM sheet_rows WHERE sheet_id = ?1 AND order_id IS NULL \
+             AND row > (SELECT next_row FROM sheets WHERE id = ?1)) \
+             + (SELECT count(*) FROM sheet_rows WHERE sheet_id = ?1 AND is_held = 1)",
         )?
         .query_row([sheet], |row| row.get(0))?;
     Ok(count(waiting))

@@ -322,7 +322,7 @@ impl Claiming<'_> {
             found.push(read_planned(row)?);
         }
         self.claims.is_exhausted = u32::try_from(found.len()).unwrap_or(u32::MAX) < limit;
-        let (mut last, mut is_held) = (None, false);
+        let (mut last, mut held) = (None, Vec::new());
         for row in found {
             let number = row.row;
             match self.guarded(&row.intent, row.again)? {
@@ -332,9 +332,9 @@ impl Claiming<'_> {
                 }
                 Some(stopped) => {
                     self.hold(row, stopped);
-                    is_held = true;
+                    held.push(number);
                 }
-                None => is_held |= !self.send_new(row)?,
+                None => held.extend((!self.send_new(row)?).then_some(number)),
             }
             last = Some(number);
         }
@@ -343,7 +343,12 @@ impl Claiming<'_> {
                 .prepare_cached(
                     "UPDATE sheets SET next_row = ?2, is_whole = is_whole AND NOT ?3 WHERE id = ?1",
                 )?
-                .execute((sheet.id, last, is_held))?;
+                .execute((sheet.id, last, !held.is_empty()))?;
+        }
+        for row in held {
+            self.connection
+                .prepare_cached("UPDATE sheet_rows SET is_held = 1 WHERE sheet_id = ?1 AND row = ?2")?
+                .execute((sheet.id, row))?;
         }
         Ok(())
     }

@@ -581,7 +581,7 @@ impl Planner {
         let copy = format!(
             "INSERT INTO sheet_rows (sheet_id, row, ref, phone, plan, operator, amount, cost, note, cells, again, order_id) \
              SELECT ?1, row, ref, phone, plan, operator, amount, cost, note, cells, \
-             again OR ({TO_SEND} AND {NEEDS_CONSENT}), order_id FROM staged \
+             again OR own_ref OR ({TO_SEND} AND {NEEDS_CONSENT}), order_id FROM staged \
              WHERE row > ?2 AND row <= ?3 AND {kept} ORDER BY row"
         );
         let mut done: u32 = 0;

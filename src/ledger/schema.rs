@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
@@ -19,6 +19,8 @@ const READER_CACHE_KIB: i64 = 512;
 const WAL_PAGES: i64 = 4_000;
 /// How long one process waits for another's transaction.
 const BUSY_WAIT: Duration = Duration::from_secs(15);
+/// Between two tries of what the database does not wait for itself.
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
 /// What brings schema N to N + 1. Only ever appended to.
 const MIGRATIONS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
@@ -156,7 +158,7 @@ pub(super) fn read_lightly(connection: &Connection) -> rusqlite::Result<()> {
 
 fn settle_in(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_WAIT)?;
-    connection.pragma_update(None, "journal_mode", "wal")?;
+    enter_wal(connection)?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
@@ -165,6 +167,23 @@ fn settle_in(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
+}
+
+/// Of two that turn the same new file to WAL at once, the database refuses one without waiting, whatever its timeout.
+fn enter_wal(connection: &Connection) -> rusqlite::Result<()> {
+    let started = Instant::now();
+    loop {
+        let entered = connection.pragma_update(None, "journal_mode", "wal");
+        match &entered {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && started.elapsed() < BUSY_WAIT =>
+            {
+                std::thread::sleep(BUSY_PAUSE);
+            }
+            _ => return entered,
+        }
+    }
 }
 
 /// An error while opening, with the place; what is no database is told apart.

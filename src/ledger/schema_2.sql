@@ -46,8 +46,12 @@ CREATE TABLE sheet_rows (
     again    INTEGER NOT NULL,
     -- The order that it was before the sheet was planned; none for a row that is still to be sent.
     order_id INTEGER,
+    -- Whether a claim has passed it over because its guard did not hold.
+    is_held  INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (sheet_id, row)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX sheet_rows_held ON sheet_rows (sheet_id) WHERE is_held = 1;
 
 ALTER TABLE orders ADD COLUMN batch_id INTEGER;
 ALTER TABLE orders ADD COLUMN again INTEGER NOT NULL DEFAULT 0;

@@ -59,8 +59,10 @@ impl Desk {
                 return Ok(standing(order, Trouble::Interrupted(signal)));
             }
             let list = match asking {
-                // Where it is given up nobody looks again, so it is looked for everywhere.
-                Asking::Swept if absence != Absence::BeforeGivingUp => List::Never,
+                // A sweep has looked for what may be new. What is taken may be old, and where an order is given up
+                // nobody looks again.
+                Asking::Swept if absence == Absence::BeforeSendingAgain => List::Never,
+                Asking::Swept if matches!(absence, Absence::Never { .. }) => List::WhereUnclear,
                 _ if absences > 0 => List::BehindAbsence,
                 _ => List::WhereUnclear,
             };

@@ -132,3 +132,21 @@ fn the_ledger_is_readable_by_its_owner_only() {
         assert_eq!(mode(&path) & 0o077, 0, "{}", path.display());
     }
 }
+
+/// The first commands of a new shop, at one instant: one of them makes the ledger, and the others wait for it.
+#[test]
+fn a_ledger_is_made_once_by_many_at_the_same_instant() {
+    let home = tempfile::tempdir().or_fail("no temporary directory");
+    for round in 0..100 {
+        let path = home.path().join(format!("{round}/ledger.db"));
+        let start = std::sync::Barrier::new(4);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    start.wait();
+                    oneclick::ledger::Ledger::open(&path).or_fail("it is refused")
+                });
+            }
+        });
+    }
+}

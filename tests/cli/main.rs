@@ -2,6 +2,14 @@
 //! over real sockets. The simulator's books are the truth that every exit code is held to.
 
 mod asking;
+mod batch;
+mod batch_crash;
+mod batch_hostile;
+mod batch_repeats;
+mod batch_results;
+mod batch_sheets;
+mod batch_stops;
+mod batch_sweeps;
 mod completions;
 mod config;
 mod crash;
@@ -14,5 +22,6 @@ mod output;
 mod provider;
 mod refs;
 mod secrets;
+mod sheet;
 mod storm;
 mod support;

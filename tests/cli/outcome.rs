@@ -5,6 +5,7 @@ use std::process::{Child, Command, Output};
 
 use serde_json::Value;
 
+use crate::provider::Books;
 use crate::support::{OrFail, Shop};
 
 /// A command that is still running; killed when dropped.
@@ -37,6 +38,12 @@ impl<'shop> Running<'shop> {
             .status()
             .or_fail("there is no /bin/sh");
         assert!(status.success(), "`{line}` fails");
+    }
+
+    /// Whether it has ended already.
+    pub fn has_ended(&mut self) -> bool {
+        let process = self.process.as_mut().or_fail("it has ended");
+        process.try_wait().or_fail("it can't be asked").is_some()
     }
 
     /// Waits for its end.
@@ -104,6 +111,11 @@ impl<'shop> Outcome<'shop> {
     pub fn expect_exit(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{self:?}");
         self
+    }
+
+    /// The provider's books now.
+    pub fn books(&self) -> Books {
+        self.shop.books()
     }
 
     /// Exactly one top-up was accepted, and it is this one.

@@ -124,11 +124,22 @@ fn the_shapes_of_json_are_a_contract() {
     let sent = shop.send_as("order-1", 500).expect_exit(0).json();
     let json = |words: &[&str]| shape(&shop.run(&[words, &["-o", "json"]].concat()).expect_exit(0).json());
     let dry = shop.send_plus(600, &["--dry-run"]).expect_exit(0).json();
+    let sheet = shop
+        .sheet("november.csv")
+        .row("0778037341,500")
+        .row("0778037342,500");
+    let dry_batch = sheet.batch(&["--dry-run"]).expect_exit(0).json();
+    let started = sheet.batch(&["--yes", "--limit", "1"]).json();
+    let batch = sheet.send().expect_exit(0).json();
     let shapes = [
         ("balance", json(&["balance"])),
         ("plans", json(&["plans"])),
         ("send", shape(&sent)),
         ("send --dry-run", shape(&dry)),
+        ("batch november.csv --dry-run", shape(&dry_batch)),
+        ("batch november.csv --yes --limit 1", shape(&started)),
+        ("batch november.csv --yes", shape(&batch)),
+        ("batch --list", json(&["batch", "--list"])),
         ("ref list", json(&["ref", "list"])),
         ("ref show", json(&["ref", "show", "order-1"])),
         ("config show", json(&["config", "show"])),
@@ -267,6 +278,7 @@ fn the_whole_help() {
         "balance",
         "plans",
         "send",
+        "batch",
         "ref",
         "ref new",
         "ref check",
@@ -320,7 +332,7 @@ fn every_command_has_help_and_a_page() {
             assert!(page.contains(&title) && page.contains(".SH SYNOPSIS"), "{page}");
         }
     }
-    shop.run(&["man", "batch"]).expect_exit(2);
+    shop.run(&["man", "no-such-command"]).expect_exit(2);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -12,16 +13,20 @@ use crate::support::{BINARY, KEY, OrFail};
 
 /// A simulator; gone when dropped.
 pub struct Provider {
-    process: Child,
+    process: Mutex<Child>,
     address: String,
 }
 
 impl Provider {
     /// Starts one. Time goes a hundredfold and there is no quota, unless the flags say otherwise.
     pub fn open(home: &Path, flags: &[&str]) -> Self {
+        Self::open_at("127.0.0.1:0", home, flags)
+    }
+
+    fn open_at(address: &str, home: &Path, flags: &[&str]) -> Self {
         let mut command = Command::new(BINARY);
         command.env_clear().env("HOME", home).current_dir(home);
-        command.args(["simulate", "--listen", "127.0.0.1:0"]);
+        command.args(["simulate", "--listen", address]);
         for (flag, value) in [("--speed", "100"), ("--rate", "0"), ("--key", KEY)] {
             if !flags.contains(&flag) {
                 command.args([flag, value]);
@@ -43,6 +48,7 @@ impl Provider {
             .strip_prefix("http://")
             .or_fail("the simulator tells no address")
             .to_owned();
+        let process = Mutex::new(process);
         Self { process, address }
     }
 
@@ -90,6 +96,30 @@ impl Provider {
         self.call("POST", "advance", &json!({ "seconds": seconds }));
     }
 
+    /// Puts money on the account.
+    pub fn deposit(&self, dinars: u32) {
+        self.call("POST", "deposit", &json!({ "amount": dinars.to_string() }));
+    }
+
+    /// It goes, at whatever it was. What it keeps in `--store` is there when it opens again.
+    pub fn close(&self) {
+        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        // It may have gone already; what counts is that none stays behind.
+        let _ = process.kill();
+        let _ = process.wait();
+    }
+
+    /// It comes back at its old address.
+    pub fn open_again(&self, home: &Path, flags: &[&str]) {
+        self.close();
+        let mut again = Self::open_at(&self.address, home, flags);
+        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::swap(
+            &mut *process,
+            again.process.get_mut().unwrap_or_else(PoisonError::into_inner),
+        );
+    }
+
     /// An order of the same account that came in by another door.
     pub fn make_order(&self, reference: &str, phone: &str, plan: &str, amount: u32) {
         let order = json!({ "ref": reference, "phone": phone, "plan_code": plan, "amount": amount });
@@ -127,9 +157,7 @@ impl Provider {
 
 impl Drop for Provider {
     fn drop(&mut self) {
-        // It may have gone already; what counts is that none stays behind.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.close();
     }
 }
 

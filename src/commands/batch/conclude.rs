@@ -280,7 +280,10 @@ impl Summary<'_> {
 
     fn held(&self) -> Option<Error> {
         let report = self.report;
-        let message = |why: &str, rows: u64| format!("{} stay planned: {why}", rows_of(rows));
+        let message = |why: &str, rows: u64| {
+            let stay = if rows == 1 { "stays" } else { "stay" };
+            format!("{} {stay} planned: {why}", rows_of(rows))
+        };
         if report.held_caps > 0 {
             let text = message("they would pass `max_per_number_per_day`", report.held_caps);
             return Some(

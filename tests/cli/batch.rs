@@ -1,0 +1,346 @@
+//! `batch` as it is typed every day: sent, typed again, rehearsed, consented to, and stopped by what was agreed before.
+
+use crate::sheet::{Paid, number};
+use crate::support::{PHONE, PLAN, Shop};
+
+/// How often each endpoint was called since.
+fn spent(shop: &Shop, before: &crate::provider::Books) -> Vec<(String, u64)> {
+    let now = shop.books();
+    let names = now.0["calls"].as_object().into_iter().flatten();
+    names
+        .map(|(name, _)| (name.clone(), now.calls(name) - before.calls(name)))
+        .filter(|(_, calls)| *calls > 0)
+        .collect()
+}
+
+#[test]
+fn a_sheet_is_sent_each_row_once() {
+    let shop = Shop::open();
+    let november = shop
+        .sheet("november.csv")
+        .row("0778037340,500")
+        .row("0661234567,300")
+        .row("0550123456,1000");
+    let sent = november.send().expect_exit(0).expect_posts(3);
+    november.expect_each_paid_once();
+    november.expect_true_results();
+    let summary = sent.json();
+    assert_eq!(
+        (&summary["total"], &summary["face"]),
+        (&3.into(), &1800.into()),
+        "{sent:?}"
+    );
+    // By the catalogue: 500 × 0.9925 + 300 × 0.96 + 1000 × 0.97.
+    assert_eq!(
+        (&summary["cost"], &summary["next"]),
+        (&"1754.25".into(), &serde_json::Value::Null)
+    );
+    assert_eq!(sent.rows("fulfilled"), 3);
+}
+
+/// The same command again is the resume: with nothing left, it asks for the balance and for nothing else.
+#[test]
+fn typed_again_it_sends_nothing() {
+    let shop = Shop::open();
+    let november = shop.sheet("november.csv").customers(5);
+    november.send().expect_exit(0);
+    let before = shop.books();
+    for _ in 0..2 {
+        let again = november.send().expect_exit(0).expect_posts(5);
+        assert_eq!(again.json()["already_done"], 5, "{again:?}");
+    }
+    assert_eq!(spent(&shop, &before), [("balance".to_owned(), 2)]);
+    november.expect_each_paid_once();
+    november.expect_true_results();
+}
+
+/// Nothing is left to consent to, so nobody has to.
+#[test]
+fn a_finished_batch_needs_no_consent() {
+    let shop = Shop::open();
+    let november = shop.sheet("november.csv").customers(2);
+    november.send().expect_exit(0);
+    november.batch(&[]).expect_exit(0).expect_posts(2);
+}
+
+#[test]
+fn a_dry_run_sends_nothing_and_stores_nothing() {
+    let shop = Shop::open();
+    let november = shop.sheet("november.csv").customers(3);
+    let shown = november.batch(&["-n"]).expect_exit(0).expect_no_post().json();
+    let to_send = &shown["to_send"];
+    assert_eq!(
+        (&to_send["rows"], &to_send["face"]),
+        (&3.into(), &300.into()),
+        "{shown}"
+    );
+    assert_eq!(
+        (&to_send["cost"], &shown["balance_after"]),
+        (&"297.75".into(), &"49702.25".into())
+    );
+    let listed = shop.batch(&["--list", "-o", "json"]).expect_exit(0).json();
+    assert_eq!((listed, shop.ledger().len()), (serde_json::json!([]), 0));
+    assert!(!shop.home().join(november.results()).exists());
+    // It binds nobody either.
+    november.send().expect_exit(0);
+    november.expect_each_paid_once();
+}
+
+/// Off a terminal somebody must have said yes. Nothing is sent, planned or written without.
+#[test]
+fn without_consent_nothing_is_sent() {
+    let shop = Shop::open();
+    let november = shop.sheet("november.csv").customers(3);
+    november
+        .batch(&[])
+        .expect_exit(2)
+        .expect_error("consent")
+        .expect_hint("--confirm-total 300")
+        .expect_no_post();
+    let listed = shop.batch(&["--list", "-o", "json"]).expect_exit(0).json();
+    assert_eq!(listed, serde_json::json!([]));
+    assert!(!shop.home().join(november.results()).exists());
+}
+
+/// The total of the whole sheet, or of what is left of it; any other is another sheet.
+#[test]
+fn a_total_is_consent_to_this_total_only() {
+    let shop = Shop::open();
+    let november = shop.sheet("november.csv").customers(4);
+    for wrong in ["399", "401", "40000"] {
+        november
+            .batch(&["--confirm-total", wrong])
+            .expect_exit(2)
+            .expect_error("total_not_confirmed")
+            .expect_no_post();
+    }
+    november
+        .batch(&["--confirm-total", "400", "--limit", "1"])
+        .expect_posts(1);
+    november
+        .batch(&["--confirm-total", "100"])
+        .expect_exit(2)
+        .expect_error("total_not_confirmed")
+        .expect_posts(1);
+    november.batch(&["--confirm-total", "300", "--limit", "2"]);
+    november
+        .batch(&["--confirm-total", "400"])
+        .expect_exit(0)
+        .expect_posts(4);
+    november.expect_each_paid_once();
+}
+
+/// A file that is not the one meant is refused, consent or not.
+#[test]
+fn a_sheet_that_is_not_expected_is_refused() {
+    let shop = Shop::open();
+    let november = shop.sheet("november.csv").customers(4);
+    for wrong in [
+        ["--expect-count", "3"],
+        ["--expect-count", "5"],
+        ["--expect-total", "399"],
+        ["--expect-total", "401"],
+    ] {
+        november
+            .batch(&[&wrong[..], &["--yes"]].concat())
+            .expect_exit(2)
+            .expect_error("not_expected")
+            .expect_no_post();
+    }
+    let expected = ["--yes", "--expect-count", "4", "--expect-total", "400"];
+    november.batch(&expected).expect_exit(0).expect_posts(4);
+    // They speak of the sheet, so they hold when it is typed again.
+    november.batch(&expected).expect_exit(0).expect_posts(4);
+}
+
+#[test]
+fn more_than_the_most_of_a_run_is_refused() {
+    let shop = Shop::open();
+    let november = shop.sheet("november.csv").customers(4);
+    november
+        .batch(&["--yes", "--max-total", "399"])
+        .expect_exit(9)
+        .expect_error("max_total")
+        .expect_no_post();
+    november
+        .batch(&["--yes", "--max-total", "200", "--limit", "2"])
+        .expect_posts(2);
+    november.batch(&["--yes", "--max-total", "200"]).expect_exit(0);
+    november.expect_each_paid_once();
+}
+
+/// The first rows of the sheet now, the next ones with the same words again.
+#[test]
+fn a_limit_sends_the_first_rows() {
+    let shop = Shop::open();
+    let november = shop.sheet("november.csv").customers(5);
+    let limited = november.batch(&["--yes", "--limit", "2"]).expect_posts(2);
+    assert_eq!(
+        (limited.rows("fulfilled"), limited.rows("planned")),
+        (2, 3),
+        "{limited:?}"
+    );
+    assert_eq!(limited.json()["stopped"], "limit");
+    let first: Paid = (0..2).map(|row| ((number(row), 100), 1)).collect();
+    assert_eq!(shop.paid(), first);
+    shop.shell(&limited.next()).expect_posts(4);
+    november.send().expect_exit(0).expect_posts(5);
+    november.expect_each_paid_once();
+}
+
+/// A row above the cap of one send is a bad row.
+#[test]
+fn a_row_above_the_cap_of_a_send_refuses_the_sheet() {
+    let shop = Shop::open().set("ONECLICKDZ_MAX_PER_SEND", "400");
+    let november = shop
+        .sheet("november.csv")
+        .row("0778037340,400")
+        .row("0778037341,401");
+    let refused = november
+        .send()
+        .expect_exit(9)
+        .expect_error("max_per_send")
+        .expect_no_post();
+    assert!(
+        refused.error()["message"].to_string().contains("line 3"),
+        "{refused:?}"
+    );
+    november.batch(&["--yes", "--skip-bad"]).expect_posts(1);
+    assert_eq!(shop.paid(), Paid::from([(("0778037340".to_owned(), 400), 1)]));
+}
+
+/// What a number has had today counts, wherever it came from; the others of the sheet are sent.
+#[test]
+fn a_number_at_its_cap_of_the_day_waits() {
+    let shop = Shop::open().set("ONECLICKDZ_MAX_PER_NUMBER_PER_DAY", "1000");
+    shop.send(600).expect_exit(0);
+    let november = shop
+        .sheet("november.csv")
+        .row("0778037340,500")
+        .row("0778037341,500");
+    let stopped = november
+        .send()
+        .expect_exit(9)
+        .expect_error("max_per_number_per_day")
+        .expect_posts(2);
+    assert_eq!(
+        (stopped.rows("planned"), stopped.rows("fulfilled")),
+        (1, 1),
+        "{stopped:?}"
+    );
+    shop.set("ONECLICKDZ_MAX_PER_NUMBER_PER_DAY", "1100")
+        .batch(&["november.csv", "--yes"])
+        .expect_exit(0)
+        .expect_posts(3);
+}
+
+/// More than the day has room for is refused before the first row, with the number of rows that fit.
+#[test]
+fn the_cap_of_the_day_refuses_the_sheet() {
+    let shop = Shop::open().set("ONECLICKDZ_MAX_PER_DAY", "1000");
+    shop.send(600).expect_exit(0);
+    let november = shop.sheet("november.csv").customers(5);
+    november
+        .send()
+        .expect_exit(9)
+        .expect_error("max_per_day")
+        .expect_hint("--limit 4")
+        .expect_posts(1);
+    november.batch(&["--yes", "--limit", "4"]).expect_posts(5);
+    november.send().expect_exit(9).expect_posts(5);
+    shop.set("ONECLICKDZ_MAX_PER_DAY", "1100")
+        .batch(&["november.csv", "--yes"])
+        .expect_exit(0)
+        .expect_posts(6);
+}
+
+/// One bad row refuses all, and then all but the bad ones are sent.
+#[test]
+fn a_bad_row_refuses_the_sheet_unless_it_is_left_out() {
+    let shop = Shop::open();
+    let november = shop
+        .sheet("november.csv")
+        .row("0778037340,500")
+        .row("0215551234,500")
+        .row("0778037341,500");
+    november
+        .send()
+        .expect_exit(2)
+        .expect_error("bad_rows")
+        .expect_no_post();
+    let sent = november.batch(&["--yes", "--skip-bad"]).expect_posts(2);
+    assert_eq!(sent.rows("fulfilled"), 2, "{sent:?}");
+    sent.expect_exit(0).expect_said(["line 3"]);
+    // Mended, only the row that was left out goes.
+    let mended = november.mended(1, "0778037342,500");
+    mended.send().expect_exit(0).expect_posts(3);
+    mended.expect_each_paid_once();
+}
+
+/// Cells that the sheet does not have come from the command.
+#[test]
+fn plan_and_amount_fill_what_is_missing() {
+    let shop = Shop::open();
+    let phones = shop
+        .sheet("phones.csv")
+        .columns("phone")
+        .row("0778037340")
+        .row("0778037341");
+    phones.send().expect_exit(2).expect_no_post();
+    phones
+        .batch(&["--yes", "--amount", "700", "--plan", "FACTURE_DJEZZY"])
+        .expect_exit(0);
+    let books = shop.books();
+    for (reference, order) in books.0["accepted"].as_object().into_iter().flatten() {
+        let sold = (order["plan"].as_str(), order["amount"].as_u64());
+        assert_eq!(sold, (Some("FACTURE_DJEZZY"), Some(700)), "{reference}");
+    }
+    assert_eq!(books.orders(), 2);
+}
+
+/// Batches are told with how far they are, from the ledger alone.
+#[test]
+fn batches_and_their_orders_are_listed() {
+    let shop = Shop::open();
+    let november = shop.sheet("november.csv").customers(3);
+    shop.sheet("december.csv")
+        .row("0778037340,500")
+        .send()
+        .expect_exit(0);
+    november.batch(&["--yes", "--limit", "2"]);
+    let calls = shop.books().all_calls();
+    let listed = shop.batch(&["--list", "-o", "json"]).expect_exit(0).json();
+    let of = |label: &str| {
+        let batches = listed.as_array().into_iter().flatten();
+        batches
+            .clone()
+            .find(|batch| batch["batch"] == label)
+            .cloned()
+            .unwrap_or_default()
+    };
+    let states = serde_json::json!({ "planned": 1, "fulfilled": 2 });
+    assert_eq!(
+        (&of("november")["states"], &of("november")["total"]),
+        (&states, &3.into()),
+        "{listed}"
+    );
+    assert_eq!(
+        of("december")["states"],
+        serde_json::json!({ "fulfilled": 1 }),
+        "{listed}"
+    );
+    let orders = shop
+        .run(&["ref", "list", "--batch", "november", "-o", "json"])
+        .expect_exit(0)
+        .json();
+    let phones: Vec<_> = orders
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|order| &order["phone"])
+        .collect();
+    assert_eq!(phones.len(), 3, "planned rows are orders to be: {orders}");
+    assert!(phones.iter().all(|phone| *phone != PHONE), "{orders}");
+    assert_eq!(orders[0]["plan"], PLAN);
+    assert_eq!(shop.books().all_calls(), calls, "a list asks nobody");
+}

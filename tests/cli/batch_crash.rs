@@ -1,0 +1,238 @@
+//! Batches that are killed, cut off and run into each other, on a bad day of the provider: whatever strikes, and
+//! whenever, each row is paid once, and the results say what the books say.
+
+use std::collections::BTreeSet;
+
+use crate::sheet::{Sheet, number};
+use crate::support::Shop;
+
+const CUSTOMERS: u32 = 60;
+const ROWS: u64 = CUSTOMERS as u64;
+
+/// Ends a batch that may have been struck: typed again until nothing is open, and never more often than that takes.
+#[track_caller]
+fn finish(shop: &Shop, sheet: &Sheet<'_>) {
+    shop.provider.set_faults(&[]);
+    shop.provider.advance(60);
+    for _ in 0..3 {
+        if sheet.send().code == Some(0) {
+            return;
+        }
+    }
+    sheet.send().expect_exit(0);
+}
+
+/// Lets a batch run until three more POSTs have reached the provider, and kills it; true where it was still running.
+fn strike(shop: &Shop, sheet: &Sheet<'_>) -> bool {
+    let posts = shop.books().calls("send") + 3;
+    let mut running = sheet.start(&[]);
+    while !running.has_ended() {
+        let books = shop.books();
+        if books.calls("send") >= posts || books.orders() == ROWS {
+            running.kill();
+            return true;
+        }
+    }
+    false
+}
+
+/// A kill at an instant that the number of POSTs marks, again and again through the same batch: some strike while
+/// answers are on the way, some while they are stored, some while a sweep is read.
+fn kill_at_every_third_post(faults: &[&str], switches: &[&str]) {
+    let shop = Shop::open_with(&["--latency", "3ms", "--seed", "7"])
+        .set("ONECLICKDZ_CONCURRENCY", "4")
+        .set("ONECLICKDZ_SEND_TIMEOUT", "300ms");
+    for switch in switches {
+        shop.provider.set_switch(switch);
+    }
+    shop.run(&["plans"]).expect_exit(0);
+    shop.provider.set_faults(faults);
+    let november = shop.sheet("november.csv").customers(CUSTOMERS);
+    let mut kills = 0;
+    for _ in 0..2 * CUSTOMERS {
+        kills += u32::from(strike(&shop, &november));
+        let books = shop.books();
+        books.expect_no_doubles();
+        if books.orders() == ROWS {
+            break;
+        }
+    }
+    assert!(kills >= 7, "{kills} kills are no torture");
+    finish(&shop, &november);
+    november.expect_each_paid_once();
+    november.expect_true_results();
+    shop.expect_agreement();
+}
+
+#[test]
+fn killed_at_any_instant_each_row_is_paid_once() {
+    kill_at_every_third_post(&[], &[]);
+}
+
+#[test]
+fn killed_while_answers_are_lost_each_row_is_paid_once() {
+    kill_at_every_third_post(
+        &[
+            "answer_lost=15%",
+            "request_lost=10%",
+            "html_502_after=10%",
+            "half_body=10%",
+            "late_visibility=15%",
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn killed_while_checks_and_list_fail_each_row_is_paid_once() {
+    kill_at_every_third_post(
+        &[
+            "answer_lost=20%",
+            "error_500_before=10%",
+            "hang_after=3%",
+            "html_502_before:list=20%",
+            "half_body:list=20%",
+            "request_lost:check-ref=20%",
+            "error_503_after:check-id=20%",
+        ],
+        &["list_order=oldest", "pagination=meta"],
+    );
+}
+
+/// Every row is on its way when it is killed, so that nothing is left to send but questions to ask: the next run asks
+/// them, and ends.
+#[test]
+fn killed_with_all_rows_on_their_way_it_ends() {
+    let shop = Shop::open()
+        .set("ONECLICKDZ_SEND_TIMEOUT", "30s")
+        .faults(["hang_after"]);
+    let november = shop.sheet("november.csv").customers(8);
+    let running = november.start(&[]);
+    shop.provider
+        .await_books("all POSTs", |books| books.orders() == 8);
+    running.kill();
+    shop.provider.set_faults(&[]);
+    november.send().expect_exit(0).expect_posts(8);
+    november.expect_each_paid_once();
+    november.expect_true_results();
+}
+
+/// Without a kill: a bad day from the first row to the last, and what is not known at the end is found later.
+#[test]
+fn a_bad_day_pays_each_row_once() {
+    for seed in ["1", "2", "3"] {
+        let shop = Shop::open_with(&["--seed", seed]).set("ONECLICKDZ_SEND_TIMEOUT", "300ms");
+        shop.run(&["plans"]).expect_exit(0);
+        shop.provider.set_faults(&[
+            "answer_lost=10%",
+            "request_lost=10%",
+            "html_502_before=5%",
+            "html_502_after=10%",
+            "half_body=10%",
+            "not_json_200=5%",
+            "empty_200=5%",
+            "no_id_200=5%",
+            "hang_before=2%",
+            "redirect=5%",
+            "late_visibility=10%",
+            "error_500_after:list=10%",
+            "answer_lost:check-ref=10%",
+        ]);
+        let november = shop.sheet("november.csv").customers(CUSTOMERS);
+        let ended = november.send();
+        assert!(matches!(ended.code, Some(0 | 6 | 8)), "{ended:?}");
+        shop.books().expect_no_doubles();
+        finish(&shop, &november);
+        november.expect_each_paid_once();
+        november.expect_true_results();
+    }
+}
+
+/// The lock goes with its process, however that ends.
+#[test]
+fn one_process_at_a_time_has_a_batch() {
+    let shop = Shop::open_with(&["--latency", "20ms"]).set("ONECLICKDZ_CONCURRENCY", "1");
+    let november = shop.sheet("november.csv").customers(20);
+    let first = november.start(&[]);
+    shop.provider
+        .await_books("the first POST", |books| books.calls("send") >= 1);
+    november.send().expect_exit(11).expect_error("batch_busy");
+    // Another name of it is the same batch, another batch is free.
+    let copied = november.copied("copied.csv");
+    copied.batch(&["--yes", "--label", "november"]).expect_exit(11);
+    shop.sheet("december.csv")
+        .row("0661234567,500")
+        .send()
+        .expect_exit(0);
+    first.kill();
+    november.send().expect_exit(0);
+    assert_eq!(shop.books().orders(), 21);
+    shop.books().expect_no_doubles();
+}
+
+/// A dry run changes nothing, so it looks at a batch that runs.
+#[test]
+fn a_running_batch_can_be_looked_at() {
+    let shop = Shop::open_with(&["--latency", "20ms"]).set("ONECLICKDZ_CONCURRENCY", "1");
+    let november = shop.sheet("november.csv").customers(20);
+    let running = november.start(&[]);
+    shop.provider
+        .await_books("some POSTs", |books| books.calls("send") >= 3);
+    november.batch(&["-n"]).expect_exit(0);
+    let listed = shop.batch(&["--list", "-o", "json"]).expect_exit(0).json();
+    assert_eq!(listed[0]["total"], 20, "{listed}");
+    running.finish().expect_exit(0);
+    november.expect_each_paid_once();
+}
+
+/// Counter and batch share a ledger: a customer whose row is still planned comes to the counter, and is not paid
+/// again when the batch reaches the row.
+#[test]
+fn a_send_beside_a_running_batch_pays_nobody_twice() {
+    let shop = Shop::open_with(&["--latency", "15ms"]).set("ONECLICKDZ_CONCURRENCY", "1");
+    let november = shop.sheet("november.csv").customers(20);
+    let running = november.start(&[]);
+    shop.provider
+        .await_books("the first POSTs", |books| books.calls("send") >= 2);
+    let last = number(19);
+    let by_hand = [
+        "send",
+        "--plan",
+        "auto",
+        "--amount",
+        "100",
+        "--no-wait",
+        "--phone",
+    ];
+    shop.run(&[&by_hand[..], &[&last]].concat()).expect_exit(8);
+    shop.send(500).expect_exit(0);
+    let ended = running.finish().expect_exit(2).expect_error("repeat");
+    assert_eq!(
+        (ended.rows("planned"), ended.rows("fulfilled")),
+        (1, 19),
+        "{ended:?}"
+    );
+    assert_eq!(shop.paid()[&(last.clone(), 100)], 1);
+    assert_eq!(shop.books().orders(), 21);
+    // Typed again it is a repeat like any other.
+    november.send().expect_exit(2).expect_error("repeat");
+    november.batch(&["--yes", "--again"]).expect_exit(0);
+    assert_eq!(shop.books().orders(), 22);
+}
+
+/// Two clerks send the same people under two labels at the same instant: whoever claims a row first pays it.
+#[test]
+fn two_labels_with_the_same_rows_pay_nobody_twice() {
+    let shop = Shop::open_with(&["--latency", "5ms"]).set("ONECLICKDZ_CONCURRENCY", "2");
+    shop.run(&["plans"]).expect_exit(0);
+    let november = shop.sheet("november.csv").customers(30);
+    let copied = november.copied("copied.csv");
+    let both = [november.start(&[]), copied.start(&[])];
+    let codes: BTreeSet<_> = both.into_iter().map(|running| running.finish().code).collect();
+    assert!(codes.contains(&Some(2)), "nobody was told of a repeat: {codes:?}");
+    november.expect_each_paid_once();
+    november.batch(&["-n"]).expect_exit(0);
+    copied.batch(&["--yes", "--skip-bad"]);
+    november.batch(&["--yes", "--skip-bad"]);
+    november.expect_each_paid_once();
+}

@@ -1,0 +1,337 @@
+//! What a batch leaves behind: results with the caller's own cells, the rows to be mended and sent again, an order a
+//! line for programs, and a summary.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::{OrFail, Shop};
+
+/// Cells as people write them: Arabic, formulas, quotes, separators.
+const NOTES: [&str; 4] = [
+    "زبون جديد، الجزائر",
+    "=HYPERLINK(\"http://x\")",
+    "a \"quoted\", note",
+    "@cmd|' /C calc'!A0",
+];
+
+#[test]
+fn results_carry_the_callers_cells_and_run_no_formula() {
+    let shop = Shop::open();
+    let mut november = shop.sheet("november.csv").columns("phone,الاسم,amount,note");
+    for (row, note) in NOTES.iter().enumerate() {
+        november = november.row_of(&[&format!("077803734{row}"), "محمد", "500", note]);
+    }
+    november.send().expect_exit(0);
+    november.expect_true_results();
+    let records = shop.records(&november.results());
+    for (row, (record, note)) in records.iter().zip(NOTES).enumerate() {
+        assert_eq!(record["phone"], format!("077803734{row}"));
+        assert_eq!(record["الاسم"], "محمد");
+        let cell = &record["note"];
+        assert!(cell.contains(note), "{cell}");
+        assert!(
+            !cell.starts_with(['=', '+', '-', '@']),
+            "a spreadsheet would run `{cell}`"
+        );
+        assert_eq!(record["row"], (row + 2).to_string());
+        // Our own names give way to the caller's.
+        assert_eq!(record["oneclick_amount"], "500");
+        assert!(record.contains_key("oneclick_phone") && record.contains_key("oneclick_note"));
+    }
+}
+
+/// The names behind the caller's, in their order: scripts read them.
+#[test]
+fn the_columns_of_results_are_a_contract() {
+    let shop = Shop::open();
+    let november = shop
+        .sheet("november.csv")
+        .columns("phone,amount")
+        .row("0778037340,500");
+    november.send().expect_exit(0);
+    let text = shop.read("november.results.csv");
+    let header = text
+        .lines()
+        .next()
+        .or_fail("no header")
+        .trim_start_matches('\u{feff}');
+    let ours = "row,ref,state,oneclick_phone,plan,operator,oneclick_amount,cost,topup_id,provider_status,attempts,message,\
+                request_id,created_at,updated_at,settled_by,note";
+    assert_eq!(header, format!("phone,amount,{ours}"));
+}
+
+/// In the dialect of the sheet, so that the same spreadsheet opens it.
+#[test]
+fn results_of_a_french_sheet_open_in_a_french_excel() {
+    let shop = Shop::open();
+    let november = shop
+        .sheet("november.csv")
+        .row("+213778037340,500")
+        .row("0778037341,500")
+        .saved_by_excel();
+    november.send().expect_exit(0);
+    let records = shop.records("november.results.csv");
+    let phones: Vec<_> = records
+        .iter()
+        .map(|record| record["oneclick_phone"].as_str())
+        .collect();
+    assert_eq!(phones, ["0778037340", "0778037341"]);
+    assert_eq!(
+        records[0]["phone"], "'+213778037340",
+        "a spreadsheet would bend it"
+    );
+    // The results are a sheet again: the same rows, which are done.
+    shop.batch(&["november.results.csv", "--label", "november", "--yes"])
+        .expect_exit(0)
+        .expect_posts(2);
+}
+
+/// What was surely not delivered stands in a sheet of its own: mended, it is sent, and nothing else with it.
+#[test]
+fn the_retry_file_is_a_sheet() {
+    let shop = Shop::open();
+    let november = shop
+        .sheet("november.csv")
+        .customers(3)
+        .row("0600000001,500")
+        .row("0600000002,600");
+    let ended = november.send().expect_exit(5).expect_error("partial");
+    assert_eq!(
+        (ended.rows("refunded"), ended.rows("fulfilled")),
+        (2, 3),
+        "{ended:?}"
+    );
+    ended.expect_hint("november.retry.csv");
+    let retry = shop.records("november.retry.csv");
+    let phones: Vec<_> = retry.iter().map(|record| record["phone"].as_str()).collect();
+    assert_eq!(phones, ["0600000001", "0600000002"]);
+    assert!(
+        retry.iter().all(|record| record["why"].starts_with("refunded")),
+        "{retry:?}"
+    );
+    // As it is it may be sent, under its own name; with mended numbers each is paid.
+    let mended = shop
+        .read("november.retry.csv")
+        .replace("0600000001", "0661234567")
+        .replace("0600000002", "0661234568");
+    fs::write(shop.home().join("november.retry.csv"), mended).or_fail("the file can't be mended");
+    shop.batch(&["november.retry.csv", "--yes"])
+        .expect_exit(0)
+        .expect_posts(7);
+    assert_eq!(shop.paid()[&("0661234568".to_owned(), 600)], 1);
+    assert!(
+        !shop.home().join("november.retry.retry.csv").exists(),
+        "nothing is left to mend"
+    );
+}
+
+/// A row that is refused before anything is made stands there with the provider's reason; a ref of its own is used up.
+#[test]
+fn a_refused_row_is_to_be_mended_under_the_next_ref() {
+    let shop = Shop::open().switches(["operator_check=on"]);
+    let november = shop
+        .sheet("november.csv")
+        .columns("ref,phone,plan,amount")
+        .row("order-1,0661234567,PREPAID_DJEZZY,500")
+        .row("order-2,0778037340,PREPAID_DJEZZY,500");
+    let ended = november.send().expect_exit(5);
+    assert_eq!(
+        (ended.rows("rejected"), ended.rows("fulfilled")),
+        (1, 1),
+        "{ended:?}"
+    );
+    let retry = shop.records("november.retry.csv");
+    assert_eq!((retry.len(), retry[0]["ref"].as_str()), (1, "order-1-r2"));
+    assert!(retry[0]["why"].contains("rejected"), "{retry:?}");
+    shop.provider.set_switch("operator_check=off");
+    shop.batch(&["november.retry.csv", "--yes"]).expect_exit(0);
+    let books = shop.books();
+    assert_eq!(
+        (books.count("order-1"), books.count("order-1-r2"), books.orders()),
+        (0, 1, 2)
+    );
+    // The first one stays refused under its own name.
+    november.send().expect_exit(5);
+    assert_eq!(shop.books().orders(), 2);
+}
+
+#[test]
+fn results_go_where_they_are_wanted() {
+    let shop = Shop::open();
+    let november = shop.sheet("november.csv").customers(2).row("0600000001,500");
+    fs::create_dir(shop.home().join("out")).or_fail("no directory");
+    let ended = november
+        .batch(&["--yes", "--results", "out/done.csv"])
+        .expect_exit(5);
+    assert_eq!(ended.json()["results"], "out/done.csv");
+    assert_eq!(shop.records("out/done.csv").len(), 3);
+    assert_eq!(shop.records("out/done.retry.csv").len(), 1);
+    assert!(!shop.home().join("november.results.csv").exists());
+}
+
+/// A place where nothing can be written is refused before money moves.
+#[test]
+fn results_that_cannot_be_written_stop_the_batch_before_it_sends() {
+    let shop = Shop::open();
+    let november = shop.sheet("november.csv").customers(2);
+    november
+        .batch(&["--yes", "--results", "no/such/place.csv"])
+        .expect_exit(2)
+        .expect_error("results_unwritable")
+        .expect_hint("--results")
+        .expect_no_post();
+    november.send().expect_exit(0).expect_posts(2);
+}
+
+/// Whatever was in the file: after a kill and a run it is whole, and in the order of the sheet.
+#[test]
+fn results_are_whole_after_a_kill() {
+    let shop = Shop::open_with(&["--latency", "5ms"]).set("ONECLICKDZ_CONCURRENCY", "4");
+    let november = shop.sheet("november.csv").customers(40);
+    for orders in [10, 20, 30] {
+        let running = november.start(&[]);
+        shop.provider
+            .await_books("rows", |books| books.orders() >= orders);
+        running.kill();
+        // What is there is whole: each line has all its cells, and says what the books say.
+        for record in shop.records("november.results.csv") {
+            assert_eq!(shop.books().count(&record["ref"]), 1, "{record:?}");
+        }
+    }
+    november.send().expect_exit(0);
+    november.expect_true_results();
+    let rows: Vec<_> = shop
+        .records("november.results.csv")
+        .iter()
+        .map(|record| record["row"].parse::<u32>().or_fail("no row"))
+        .collect();
+    assert_eq!(rows, (2..42).collect::<Vec<_>>());
+    fs::remove_file(shop.home().join("november.results.csv")).or_fail("it can't be deleted");
+    november.send().expect_exit(0).expect_posts(40);
+    november.expect_true_results();
+}
+
+const SUMMARY_KEYS: [&str; 13] = [
+    "batch",
+    "file",
+    "total",
+    "already_done",
+    "states",
+    "face",
+    "cost",
+    "calls",
+    "elapsed_s",
+    "stopped",
+    "next",
+    // Added to the contract's.
+    "results",
+    "type",
+];
+
+fn keys(value: &Value) -> BTreeSet<&str> {
+    let fields = value.as_object().into_iter().flatten();
+    fields.map(|(key, _)| key.as_str()).collect()
+}
+
+#[test]
+fn json_is_the_summary_alone() {
+    let shop = Shop::open();
+    let sent = shop.sheet("november.csv").customers(3).send().expect_exit(0);
+    let summary = sent.json();
+    let mut known = BTreeSet::from(SUMMARY_KEYS);
+    known.remove("type");
+    assert_eq!(keys(&summary), known, "{sent:?}");
+    assert_eq!(
+        keys(&summary["calls"]),
+        BTreeSet::from(["send", "list", "check", "other"])
+    );
+}
+
+/// An order as it ends, in the same shape as everywhere, then the summary.
+#[test]
+fn json_lines_are_an_order_each_and_the_summary() {
+    let shop = Shop::open();
+    let november = shop.sheet("november.csv").customers(5).row("0600000001,500");
+    let sent = november.typed(&["--yes", "-o", "jsonl"]).expect_exit(5);
+    let lines: Vec<Value> = sent
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).or_fail("a line is no JSON"))
+        .collect();
+    let (summary, orders) = lines.split_last().or_fail("no line");
+    assert_eq!(
+        (&summary["type"], orders.len()),
+        (&"summary".into(), 6),
+        "{sent:?}"
+    );
+    assert_eq!(keys(summary), BTreeSet::from(SUMMARY_KEYS));
+    let listed = shop
+        .run(&["ref", "list", "--batch", "november", "-o", "json"])
+        .json();
+    for order in orders {
+        assert_eq!(keys(order), keys(&listed[0]));
+        let reference = order["ref"].as_str().or_fail("no ref");
+        let status = shop.books().status(reference).map(str::to_lowercase);
+        assert_eq!(order["state"].as_str(), status.as_deref(), "{order}");
+    }
+    let refs: BTreeSet<_> = orders.iter().map(|order| order["ref"].to_string()).collect();
+    assert_eq!(refs.len(), 6, "each once");
+    // Nothing ends in a run that has nothing to do.
+    let again = november.typed(&["--yes", "-o", "jsonl"]).expect_exit(5);
+    assert_eq!(again.stdout.lines().count(), 1, "{again:?}");
+}
+
+/// Standard input is kept, so that the command that goes on needs no pipe.
+#[test]
+fn a_sheet_from_a_pipe_goes_on_by_the_command_that_is_named() {
+    let shop = Shop::open();
+    let text = shop.sheet("november.csv").customers(6).text();
+    let words = [
+        "batch",
+        "-",
+        "--yes",
+        "--label",
+        "from a pipe",
+        "--limit",
+        "2",
+        "-o",
+        "json",
+    ];
+    let first = shop.run_with(&words, &text).expect_posts(2);
+    assert_eq!(
+        (first.rows("fulfilled"), first.rows("planned")),
+        (2, 4),
+        "{first:?}"
+    );
+    let next = first.next().replace("--limit 2", "");
+    let ended = shop.shell(&next).expect_exit(0).expect_posts(6);
+    assert_eq!(ended.json()["batch"], "from a pipe", "{ended:?}");
+    assert_eq!(shop.records("stdin.results.csv").len(), 6);
+    // The same rows through the same pipe are done.
+    let words = ["batch", "-", "--yes", "--label", "from a pipe"];
+    shop.run_with(&words, &text).expect_exit(0).expect_posts(6);
+}
+
+/// Without a label of its own, a pipe's batch is `stdin`, and goes on as that.
+#[test]
+fn a_pipe_without_a_name_goes_on_as_well() {
+    let shop = Shop::open();
+    let text = shop.sheet("november.csv").customers(4).text();
+    shop.run_with(&["batch", "-", "-o", "json"], &text)
+        .expect_exit(2)
+        .expect_error("consent")
+        .expect_no_post();
+    let first = shop
+        .run_with(
+            &["batch", "-", "--confirm-total=400", "--limit=1", "-o", "json"],
+            &text,
+        )
+        .expect_posts(1);
+    shop.shell(&first.next()).expect_posts(2);
+    shop.shell(&first.next().replace("--limit=1", ""))
+        .expect_exit(0)
+        .expect_posts(4);
+    assert_eq!(shop.records("stdin.results.csv").len(), 4);
+}

@@ -29,6 +29,8 @@ const TASKS_PER_CONNECTION: usize = 3;
 const RECOVERIES_MAX: usize = 16;
 /// What a sweep may have found before it waits for the engine.
 const FOUND_MAX: usize = 256;
+/// How long the first row is alone: a provider that is slow to answer doesn't hold up the rest.
+const PROOF_WAIT: Duration = Duration::from_secs(2);
 /// How long the engine waits for something to happen before it looks around by itself.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
 /// Longer than any run.
@@ -126,6 +128,7 @@ pub async fn run(
         ready: VecDeque::new(),
         halted: Halted::default(),
         is_proven: false,
+        first_sent: None,
         lost: VecDeque::new(),
         recovering: HashSet::new(),
         found,
@@ -173,6 +176,8 @@ struct Engine<'a> {
     halted: Halted,
     /// Whether an answer has shown that rows can be sent.
     is_proven: bool,
+    /// When the first row left.
+    first_sent: Option<Instant>,
     /// Lost rows that wait to be asked for.
     lost: VecDeque<Order>,
     recovering: HashSet<Ref>,
@@ -287,7 +292,8 @@ impl Engine<'_> {
     fn claimable(&self) -> u32 {
         let connections = self.options.connections.max(1);
         let busy = self.sending + self.ready.len();
-        let room = if !self.is_proven {
+        let is_slow = self.first_sent.is_some_and(|sent| sent.elapsed() >= PROOF_WAIT);
+        let room = if !self.is_proven && !is_slow {
             // The first answer proves the key: a bad one is tried once.
             usize::from(busy == 0)
         } else if self.is_paced {
@@ -334,6 +340,7 @@ impl Engine<'_> {
             return;
         };
         self.sending += 1;
+        self.first_sent.get_or_insert_with(Instant::now);
         let (desk, found) = (Arc::clone(&self.desk), self.found.clone());
         let halted = self.halted.clone();
         self.tasks.spawn(async move {

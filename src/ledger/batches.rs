@@ -18,6 +18,8 @@ pub struct Batch {
     pub label: Label,
     /// When it was first planned.
     pub created_at: Timestamp,
+    /// How many undelivered orders the file of rows to be retried was last written for.
+    pub retried: u64,
     /// What it was last planned from; none where the planning was cut short.
     pub sheet: Option<Sheet>,
 }
@@ -131,7 +133,7 @@ impl Ledger {
     pub fn batches(&self, account: &Account) -> Result<Vec<Batch>> {
         let reader = self.reader();
         let mut statement = reader.prepare_cached(
-            "SELECT id, label, sheet_id, created_at FROM batches \
+            "SELECT id, label, sheet_id, created_at, retried FROM batches \
              WHERE account = :account AND environment = :environment ORDER BY id",
         )?;
         let environment = account.environment.word();
@@ -197,6 +199,18 @@ impl Ledger {
         self.writer
             .write(move |connection| {
                 connection.execute("UPDATE sheets SET results = ?2 WHERE id = ?1", (id, &results))?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Notes for how many undelivered orders the file of rows to be retried stands: it is written again when there
+    /// are others, and else left to whoever mends it.
+    pub async fn note_retried(&self, batch: &Batch, orders: u64) -> Result<()> {
+        let (id, orders) = (batch.id, i64::try_from(orders).unwrap_or(i64::MAX));
+        self.writer
+            .write(move |connection| {
+                connection.execute("UPDATE batches SET retried = ?2 WHERE id = ?1", (id, orders))?;
                 Ok(())
             })
             .await
@@ -448,7 +462,7 @@ impl PlannedRow {
 
 pub(super) fn find_batch(connection: &Connection, account: &Account, label: &Label) -> Result<Option<Batch>> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, label, sheet_id, created_at FROM batches \
+        "SELECT id, label, sheet_id, created_at, retried FROM batches \
          WHERE account = :account AND environment = :environment AND label = :label",
     )?;
     let environment = account.environment.word();
@@ -464,6 +478,7 @@ fn read_batch(connection: &Connection, row: &Row<'_>) -> Result<Batch> {
         id: row.get("id")?,
         label: required(row, "label", |text| text.parse().ok())?,
         created_at: moment("created_at", row.get("created_at")?)?,
+        retried: count(row.get("retried")?),
         sheet: sheet_id.map(|id| read_sheet(connection, id)).transpose()?,
     })
 }

@@ -7,6 +7,8 @@ CREATE TABLE batches (
     label       TEXT    NOT NULL,
     sheet_id    INTEGER REFERENCES sheets (id),
     created_at  INTEGER NOT NULL,
+    -- How many orders the file of rows to be retried was last written for.
+    retried     INTEGER NOT NULL DEFAULT 0,
     UNIQUE (account, environment, label)
 ) STRICT;
 

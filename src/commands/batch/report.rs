@@ -47,7 +47,6 @@ pub(super) struct Report<'a> {
     /// Rows whose ref is another order's.
     pub held_clashes: u64,
     lines_before: u64,
-    has_new_undelivered: bool,
     /// When the run began.
     pub started: Instant,
     pace: Pace,
@@ -117,7 +116,6 @@ impl<'a> Report<'a> {
             held_caps: 0,
             held_clashes: 0,
             lines_before: 0,
-            has_new_undelivered: false,
             started: Instant::now(),
             pace: Pace::default(),
             waiting: None,
@@ -243,7 +241,6 @@ impl<'a> Report<'a> {
                 self.trouble.get_or_insert(error);
             }
         }
-        self.has_new_undelivered |= matches!(order.state, State::Rejected | State::Refunded);
         if order.state.is_final() {
             self.write(order);
         }
@@ -367,15 +364,15 @@ impl<'a> Report<'a> {
                     .and_then(|mut results| results.publish().and_then(|()| results.finish()));
             }
         }
-        let retry = if self.undelivered() == 0 && !self.job.retry_path().exists() {
-            Ok(0)
-        } else if self.has_new_undelivered || !self.job.retry_path().exists() {
-            self.retry()?
-        } else {
-            // It may have been mended already: it is written again only when there is more to mend.
-            Ok(self.undelivered())
-        };
+        let undelivered = self.undelivered();
+        let is_there = self.job.retry_path().exists();
+        // It may have been mended already: it is written again only when there are others to mend.
+        let is_due = undelivered != self.batch.retried || (undelivered > 0 && !is_there);
+        let retry = if is_due { self.retry()? } else { Ok(undelivered) };
         let lines = *retry.as_ref().unwrap_or(&0);
+        if is_due && retry.is_ok() {
+            self.desk.ledger.note_retried(&self.batch, undelivered).await?;
+        }
         if outcome.is_ok()
             && let (Some(sheet), Some(mark)) = (&self.batch.sheet, self.mark())
         {

@@ -180,7 +180,9 @@ fn the_retry_file_has_the_rows_of_killed_runs_and_is_the_operators_from_then_on(
     let retry = shop.records("november.retry.csv");
     assert_eq!((retry.len(), retry[0]["phone"].as_str()), (1, "0661234567"));
 
-    let mended = shop.read("november.retry.csv").replace("0661234567", "0770000001");
+    let mended = shop
+        .read("november.retry.csv")
+        .replace("0661234567", "0770000001");
     fs::write(shop.home().join("november.retry.csv"), &mended).or_fail("the file can't be mended");
     november.send().expect_exit(5);
     assert_eq!(shop.read("november.retry.csv"), mended);

@@ -204,6 +204,25 @@ fn a_cut_row_is_not_paid() {
     }
 }
 
+/// Google Sheets writes no line end behind the last row: there the total proves that nothing is missing.
+#[test]
+fn a_total_proves_that_a_last_line_is_not_cut() {
+    let shop = Shop::open();
+    let text = "phone,amount\r\n0778037340,500\r\n0778037341,500";
+    fs::write(shop.home().join("sheet.csv"), text).or_fail("it can't be written");
+    let typed = |more: &[&str]| shop.batch(&[&["sheet.csv", "-o", "json"], more].concat());
+    let refused = typed(&["--yes"]).expect_exit(2).expect_no_post();
+    assert!(message(&refused).contains("--expect-total"), "{refused:?}");
+    typed(&["--yes", "--expect-total", "5500"])
+        .expect_exit(2)
+        .expect_error("not_expected")
+        .expect_no_post();
+    typed(&["--yes", "--expect-total", "1000"])
+        .expect_exit(0)
+        .expect_posts(2);
+    typed(&["--yes"]).expect_exit(0).expect_posts(2);
+}
+
 /// Control characters of a cell reach neither the terminal nor the log of a script as they are.
 #[test]
 fn what_a_cell_says_is_said_harmlessly() {

@@ -50,6 +50,7 @@ pub struct Sheet {
     survey: Survey,
     encoding: Encoding,
     layout: Arc<Layout>,
+    is_known_whole: bool,
 }
 
 /// Learns what the sheet is: reads all its bytes once, then decides its encoding, separator, header and columns.
@@ -63,6 +64,7 @@ pub fn open(path: &Path) -> Result<Sheet, SheetError> {
         survey,
         encoding,
         layout: Arc::new(layout),
+        is_known_whole: false,
     };
     if sheet.rows()?.read(&mut Row::default())? {
         Ok(sheet)
@@ -97,6 +99,14 @@ impl Sheet {
         &self.layout.columns
     }
 
+    /// The caller knows by other means, such as its total, that the file is not cut: then its last line may be
+    /// without a line end, as Google Sheets leaves it.
+    #[must_use]
+    pub fn known_whole(mut self, is_known_whole: bool) -> Self {
+        self.is_known_whole = is_known_whole;
+        self
+    }
+
     /// What was understood and is worth telling, a sentence each.
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
@@ -127,7 +137,14 @@ impl Sheet {
     ///
     /// A change while it is being read is refused at the end of the rows.
     pub fn rows(&self) -> Result<Rows, SheetError> {
-        Rows::open(&self.path, &self.survey, self.encoding, Arc::clone(&self.layout))
+        let layout = Arc::clone(&self.layout);
+        Rows::open(
+            &self.path,
+            &self.survey,
+            self.encoding,
+            layout,
+            self.is_known_whole,
+        )
     }
 }
 

@@ -17,6 +17,7 @@ pub struct Rows {
     layout: Arc<Layout>,
     /// What stands before the rows and is still to be passed: the `sep=` line, the header.
     heading: u8,
+    is_known_whole: bool,
     /// Rows given so far.
     passed: u64,
     blank: u64,
@@ -39,6 +40,7 @@ impl Rows {
         survey: &Survey,
         encoding: Encoding,
         layout: Arc<Layout>,
+        is_known_whole: bool,
     ) -> Result<Self, SheetError> {
         let source = Source {
             path,
@@ -49,6 +51,7 @@ impl Rows {
             records: source.records(Some(layout.separator))?,
             heading: u8::from(layout.has_sep_line) + u8::from(layout.has_header),
             layout,
+            is_known_whole,
             passed: 0,
             blank: 0,
         })
@@ -66,7 +69,7 @@ impl Rows {
                 self.passed += 1;
                 row.line = row.record.line;
                 // One row typed by hand often has no line end; the last of several was probably cut.
-                row.is_cut = !row.record.is_ended && self.passed > 1;
+                row.is_cut = !self.is_known_whole && !row.record.is_ended && self.passed > 1;
                 row.belongs_to(&self.layout);
                 return Ok(true);
             }

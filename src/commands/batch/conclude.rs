@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::preview::{count, is_good, rows_of};
+use super::preview::{count, is_good, rows_of, were};
 use super::report::Report;
 use super::{Job, unprintable};
 use crate::batch::{Outcome, Stopped};
@@ -143,6 +143,8 @@ impl Summary<'_> {
         let calls = self.connected.desk.client.call_counts();
         let seconds = self.report.started.elapsed().as_secs();
         let asked = calls.lists + calls.checks;
+        let sends = format!("{} {}", count(calls.sends), were(calls.sends, "send", "sends"));
+        let questions = format!("{} {}", count(asked), were(asked, "question", "questions"));
         Record::new(self.json())
             .field("batch", "Batch", Cell::foreign(self.job.label.as_str()))
             .field("file", "File", Cell::foreign(self.job.file.shown.as_str()))
@@ -168,11 +170,7 @@ impl Summary<'_> {
                 "Cost",
                 Cell::money(self.cost).shown_as(format!("{} DZD", self.cost.grouped())),
             )
-            .field(
-                "calls",
-                "Calls",
-                Cell::text(format!("{} sends, {asked} questions", count(calls.sends))),
-            )
+            .field("calls", "Calls", Cell::text(format!("{sends}, {questions}")))
             .field("elapsed_s", "Took", Cell::number(seconds).shown_as(took(seconds)))
             .hidden("stopped", Cell::maybe(self.stopped_word(), Cell::text))
             .field(
@@ -256,8 +254,9 @@ impl Summary<'_> {
                 Kind::Unknown,
                 "outcome_unknown",
                 format!(
-                    "of {} it is not known whether they were made: {}",
+                    "of {} it is not known whether {} made: {}",
                     rows_of(orders),
+                    were(orders, "it was", "they were"),
                     self.standing()
                 ),
             )
@@ -272,7 +271,12 @@ impl Summary<'_> {
             Error::new(
                 Kind::Open,
                 "not_final",
-                format!("{} are not at their end yet: {}", rows_of(orders), self.standing()),
+                format!(
+                    "{} {} end yet: {}",
+                    rows_of(orders),
+                    were(orders, "is not at its", "are not at their"),
+                    self.standing()
+                ),
             )
             .hint("the same command asks what became of them, and so does `oneclick ref check`; neither sends them again")
         })
@@ -315,7 +319,12 @@ impl Summary<'_> {
             let error = Error::new(
                 Kind::Partial,
                 "partial",
-                format!("{} were not delivered: {}", rows_of(orders), self.standing()),
+                format!(
+                    "{} {} not delivered: {}",
+                    rows_of(orders),
+                    were(orders, "was", "were"),
+                    self.standing()
+                ),
             );
             if self.retry_rows == 0 {
                 return error.hint("the results say why");

@@ -1,6 +1,6 @@
 //! Consent: at a terminal `y`, in production the total typed in; elsewhere a flag (design, section 4).
 
-use super::preview::{count as grouped, repeat_of, rows_of};
+use super::preview::{count as grouped, repeat_of, rows_of, were};
 use super::{Job, Planned};
 use crate::batch::{KEPT_MAX, Preview};
 use crate::commands::link::Connected;
@@ -33,8 +33,9 @@ pub(super) async fn repeats(job: &Job<'_>, planner: &Planner) -> Result<bool> {
     }
     if job.sending.skip_bad || job.sending.dry_run {
         printer.note(&format!(
-            "{} are left out: repeats need `--again`",
-            rows_of(count)
+            "{} {} left out: repeats need `--again`",
+            rows_of(count),
+            were(count, "is", "are")
         ));
         return Ok(false);
     }

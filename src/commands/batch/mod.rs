@@ -82,7 +82,8 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
         Request::List => list::run(session).await,
         Request::Send(sending) => {
             let sheet_file = sending.source.prepare(session, sending)?;
-            let sheet = sheet::open(&sheet_file.path)?;
+            // A sheet that was cut has another total: it is compared before anything is sent.
+            let sheet = sheet::open(&sheet_file.path)?.known_whole(sending.expect_total.is_some());
             let connected = session.connect().await?;
             let job = Job {
                 session,

@@ -38,7 +38,8 @@ pub(super) fn check_rows(session: &Session, sending: &Sending, planned: &Planned
         return Ok(());
     }
     if sending.skip_bad {
-        printer.warn(&format!("{} are left out (`--skip-bad`)", rows_of(bad)));
+        let are = were(bad, "is", "are");
+        printer.warn(&format!("{} {are} left out (`--skip-bad`)", rows_of(bad)));
         return if reading.rows > clashing {
             Ok(())
         } else {
@@ -402,7 +403,8 @@ pub(super) fn rows_of(number: u64) -> String {
     }
 }
 
-fn were(number: u64, one: &str, many: &str) -> String {
+/// One word or the other, after a number.
+pub(super) fn were(number: u64, one: &str, many: &str) -> String {
     if number == 1 {
         one.to_owned()
     } else {

@@ -27,6 +27,16 @@ pub struct Exchange {
     pub outcome: Outcome,
 }
 
+impl Exchange {
+    /// What the answer says about itself, such as how many pages there are.
+    pub fn meta(&self) -> Option<&Value> {
+        match &self.outcome {
+            Outcome::Answered(answer) => answer.envelope.as_ref()?.meta.as_ref(),
+            Outcome::NotSent(_) | Outcome::Lost(_) => None,
+        }
+    }
+}
+
 /// How a call ended.
 #[derive(Debug, Clone)]
 pub enum Outcome {

@@ -13,7 +13,7 @@ use crate::clock::elapsed;
 use crate::config;
 use crate::domain::{Account, Catalogue, Environment, KeyFingerprint, Money};
 use crate::error::{Error, Kind, Result};
-use crate::ledger::Ledger;
+use crate::ledger::{Caps, Ledger};
 use crate::simulator::{self, Simulator};
 use crate::topup::{Asked, Desk, ask};
 
@@ -172,6 +172,18 @@ impl Session {
             (config::Rate::PerMinute(count), _) => Rate::PerMinute(count),
             (config::Rate::Auto, Environment::Sandbox) => per_minute(60),
             (config::Rate::Auto, Environment::Production) => per_minute(120),
+        }
+    }
+
+    /// The daily caps of the configuration.
+    pub(super) fn caps(&self) -> Caps {
+        let config = &self.config;
+        Caps {
+            per_number_per_day: config
+                .max_per_number_per_day
+                .as_ref()
+                .map(|cap| cap.value.dinars()),
+            per_day: config.max_per_day.as_ref().map(|cap| cap.value.dinars()),
         }
     }
 

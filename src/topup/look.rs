@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Desk, attempt_of};
-use crate::api::{Exchange, Fault, Outcome, read_data, read_page, read_seen};
+use crate::api::{Exchange, Fault, read_data, read_page, read_seen};
 use crate::clock::{earlier, later};
 use crate::domain::{Difference, Order, Seen, Verdict};
 use crate::ledger::Attempt;
@@ -105,14 +105,7 @@ impl Desk {
                 Ok(data) => data,
                 Err(fault) => return sight_of_fault(fault, &exchange),
             };
-            let meta = match &exchange.outcome {
-                Outcome::Answered(answer) => answer
-                    .envelope
-                    .as_ref()
-                    .and_then(|envelope| envelope.meta.as_ref()),
-                Outcome::NotSent(_) | Outcome::Lost(_) => None,
-            };
-            let Some(page) = read_page(data, meta) else {
+            let Some(page) = read_page(data, exchange.meta()) else {
                 return Sight::Unclear(
                     "the list can't be read".to_owned(),
                     Some(attempt_of(&exchange, "unreadable")),

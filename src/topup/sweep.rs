@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::recover::shown_state;
 use super::{ASKED_TO_WAIT_MAX, Desk, Result, asked_to_wait, attempt_of};
-use crate::api::{AuthFault, Exchange, Fault, Outcome, Page, read_data, read_page};
+use crate::api::{AuthFault, Exchange, Fault, Page, read_data, read_page};
 use crate::domain::{Order, Ref, Seen, State, Verdict};
 use crate::ledger::{Attempt, Batch, Change, LedgerError};
 use crate::stop::Signal;
@@ -184,12 +184,5 @@ impl Desk {
 
 fn page_of(exchange: &Exchange) -> std::result::Result<Page, Fault> {
     let data = read_data(exchange)?;
-    let meta = match &exchange.outcome {
-        Outcome::Answered(answer) => answer
-            .envelope
-            .as_ref()
-            .and_then(|envelope| envelope.meta.as_ref()),
-        Outcome::NotSent(_) | Outcome::Lost(_) => None,
-    };
-    read_page(data, meta).ok_or_else(|| Fault::Unclear("the list can't be read".to_owned()))
+    read_page(data, exchange.meta()).ok_or_else(|| Fault::Unclear("the list can't be read".to_owned()))
 }

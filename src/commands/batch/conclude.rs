@@ -326,6 +326,10 @@ impl Summary<'_> {
                     self.standing()
                 ),
             );
+            let has_cancelled = self.states.contains_key(&State::Cancelled);
+            let error = error.maybe_hint(has_cancelled.then(|| {
+                "a cancelled row keeps its ref: mend it in the sheet itself, and the same command sends it".to_owned()
+            }));
             if self.retry_rows == 0 {
                 return error.hint("the results say why");
             }

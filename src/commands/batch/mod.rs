@@ -20,7 +20,7 @@ use crate::batch::{Bounds, Options, Preview, Reading, Terms, Unsettled};
 use crate::config::Concurrency;
 use crate::domain::{Amount, Catalogue, Label, Money};
 use crate::error::{Error, ExitCode, Kind, Result};
-use crate::ledger::{Batch, BatchLock, Caps, NewSheet, Planner};
+use crate::ledger::{Batch, BatchLock, NewSheet, Planner};
 use crate::topup::Desk;
 pub use source::Source;
 
@@ -361,13 +361,7 @@ impl Job<'_> {
             waits: !self.sending.no_wait,
             limit: self.sending.limit,
             repeat_window: config.repeat_window.value.duration(),
-            caps: Caps {
-                per_number_per_day: config
-                    .max_per_number_per_day
-                    .as_ref()
-                    .map(|cap| cap.value.dinars()),
-                per_day: config.max_per_day.as_ref().map(|cap| cap.value.dinars()),
-            },
+            caps: self.session.caps(),
             balance: Some(balance),
             dearest: preview.dearest,
         }

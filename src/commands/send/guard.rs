@@ -50,13 +50,7 @@ pub(super) fn guard(session: &Session, request: &Request) -> Guard {
     let is_guarded = !request.again && request.reference.is_none();
     Guard {
         no_repeat_since: is_guarded.then(|| earlier(now, config.repeat_window.value.duration())),
-        caps: Caps {
-            per_number_per_day: config
-                .max_per_number_per_day
-                .as_ref()
-                .map(|cap| cap.value.dinars()),
-            per_day: config.max_per_day.as_ref().map(|cap| cap.value.dinars()),
-        },
+        caps: session.caps(),
         day_start: crate::domain::start_of_day(now),
     }
 }

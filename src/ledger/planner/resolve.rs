@@ -1,0 +1,266 @@
+//! What the ledger says of the staged rows: orders that they are already, refs that clash, repeats.
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, Row, named_params, params};
+
+use super::super::Result;
+use super::super::rows::{millis, read_intent, required, state_words};
+use super::{Planner, TO_SEND};
+use crate::domain::{Intent, State};
+
+/// How many orders that rows are already are held in memory.
+const FOUND_AT_A_TIME: usize = 10_000;
+
+impl Planner {
+    /// Holds the staged rows against each other and against the ledger: occurrences, orders that they are already,
+    /// refs that clash, repeats since `repeat_since`.
+    pub fn resolve(&mut self, repeat_since: Timestamp) -> Result<()> {
+        self.connection.execute_batch("COMMIT")?;
+        self.connection.execute_batch("BEGIN")?;
+        let has_twins = self.gather_twins()?;
+        if has_twins {
+            self.occurrences()?;
+        }
+        if self.has_own_refs {
+            self.same_refs()?;
+        }
+        if self.has_own_refs || self.batch.is_some() {
+            self.known_orders()?;
+        }
+        if has_twins {
+            self.mark_twins()?;
+        }
+        let since = millis(repeat_since);
+        if self.may_repeat(since)? {
+            self.find_repeats(since)?;
+        }
+        self.connection.execute_batch("COMMIT")?;
+        Ok(())
+    }
+
+    /// Numbers that stand on several lines: the only ones whose rows can look alike.
+    fn gather_twins(&self) -> Result<bool> {
+        self.connection.execute_batch(
+            "CREATE TEMP TABLE twins AS SELECT phone FROM staged GROUP BY phone HAVING count(*) > 1;
+             CREATE UNIQUE INDEX temp.twins_by_phone ON twins (phone);",
+        )?;
+        let any: bool = self
+            .connection
+            .query_row("SELECT EXISTS (SELECT 1 FROM twins)", [], |row| row.get(0))?;
+        Ok(any)
+    }
+
+    /// Rows that look alike are told apart by their occurrence: the n-th gets the n-th ref.
+    fn occurrences(&self) -> Result<()> {
+        let mut alike = self.connection.prepare(
+            "SELECT row, ref, phone, plan, amount FROM staged \
+             WHERE own_ref = 0 AND phone IN (SELECT phone FROM twins) ORDER BY phone, plan, amount, row",
+        )?;
+        let mut mark = self
+            .connection
+            .prepare("UPDATE staged SET ref = ?2 WHERE row = ?1")?;
+        let mut rows = alike.query([])?;
+        let mut before: Option<(Intent, u32)> = None;
+        while let Some(row) = rows.next()? {
+            let intent = read_intent(row)?;
+            let nth = match &before {
+                Some((other, nth)) if is_alike(other, &intent) => nth + 1,
+                _ => 1,
+            };
+            if nth > 1 {
+                let reference = self.refs.of(&intent.phone, &intent.plan, intent.amount, nth);
+                mark.execute(params![row.get::<_, u32>("row")?, reference.as_str()])?;
+            }
+            before = Some((intent, nth));
+        }
+        Ok(())
+    }
+
+    /// Finds the orders that rows are already: a merge of two sorted sequences, since the refs of one batch sort as
+    /// its numbers do.
+    fn known_orders(&self) -> Result<()> {
+        // A batch that is new has no orders under refs of ours.
+        let which = if self.batch.is_some() {
+            ""
+        } else {
+            "own_ref = 1 AND "
+        };
+        let mut matched = self.connection.prepare(&format!(
+            "SELECT s.row AS row, o.id AS id, o.state AS state, o.batch_id AS batch_id, o.again AS again, \
+             o.phone = s.phone AND o.plan = s.plan AND o.amount = s.amount AS is_the_same \
+             FROM (SELECT row, ref, phone, plan, amount, own_ref FROM staged ORDER BY ref) AS s \
+             JOIN orders AS o ON o.ref = s.ref \
+             WHERE {which}o.account = ?1 AND o.environment = ?2"
+        ))?;
+        let mut mark = self
+            .connection
+            .prepare("UPDATE staged SET order_id = ?2, fate = ?3, again = ?4 WHERE row = ?1")?;
+        let environment = self.account.environment.word();
+        let mut rows = matched.query((&self.account.username, environment))?;
+        let mut found = Vec::with_capacity(FOUND_AT_A_TIME);
+        loop {
+            // What is read is marked in portions: the query must not see its own marks.
+            let row = rows.next()?;
+            let is_over = row.is_none();
+            if let Some(row) = row {
+                found.push((row.get::<_, u32>("row")?, self.found(row)?));
+            }
+            if is_over || found.len() >= FOUND_AT_A_TIME {
+                for (number, order) in found.drain(..) {
+                    mark.execute(params![number, order.id, order.fate, order.again])?;
+                }
+            }
+            if is_over {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The order that a row is already, and what that means for it.
+    fn found(&self, row: &Row<'_>) -> Result<Found> {
+        let id: i64 = row.get("id")?;
+        if !row.get::<_, bool>("is_the_same")? {
+            return Ok(Found {
+                id,
+                fate: "clash",
+                again: false,
+            });
+        }
+        let state: State = required(row, "state", |text| text.parse().ok())?;
+        let batch: Option<i64> = row.get("batch_id")?;
+        let is_of_this = batch.is_some() && batch == self.batch.as_ref().map(|batch| batch.id);
+        let is_sent_again = match state {
+            State::Planned => is_of_this,
+            State::Cancelled => true,
+            // Of this batch it is at its end; under the caller's own ref elsewhere, nothing was made by it.
+            State::Rejected => !is_of_this,
+            State::Sending
+            | State::Accepted
+            | State::Fulfilled
+            | State::Refunded
+            | State::InReview
+            | State::Conflict
+            | State::Unknown
+            | State::WrittenOff => false,
+        };
+        Ok(Found {
+            id,
+            fate: if is_sent_again { "again" } else { state.word() },
+            again: row.get("again")?,
+        })
+    }
+
+    /// Of the lines of one number, every one but the first is a twin of the first. Lines that were not delivered and
+    /// will not be sent do not count.
+    fn mark_twins(&self) -> Result<()> {
+        let undelivered = state_words(|state| !state.may_have_paid());
+        let mut lines = self.connection.prepare(&format!(
+            "SELECT row, phone FROM staged WHERE phone IN (SELECT phone FROM twins) \
+             AND (fate IS NULL OR fate NOT IN ({undelivered})) ORDER BY phone, row"
+        ))?;
+        let mut mark = self
+            .connection
+            .prepare("UPDATE staged SET twin = ?2 WHERE row = ?1")?;
+        let mut rows = lines.query([])?;
+        let mut first: Option<(String, u32)> = None;
+        while let Some(row) = rows.next()? {
+            let (line, phone): (u32, String) = (row.get(0)?, row.get(1)?);
+            match &first {
+                Some((known, first)) if *known == phone => {
+                    mark.execute([line, *first])?;
+                }
+                _ => first = Some((phone, line)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The same ref on two lines means one order: the later line is told.
+    fn same_refs(&self) -> Result<()> {
+        let mut sorted = self
+            .connection
+            .prepare("SELECT row, ref FROM staged WHERE own_ref = 1 ORDER BY ref, row")?;
+        let mut mark = self
+            .connection
+            .prepare("UPDATE staged SET same_ref = ?2 WHERE row = ?1")?;
+        let mut rows = sorted.query([])?;
+        let mut first: Option<(String, u32)> = None;
+        while let Some(row) = rows.next()? {
+            let (number, reference): (u32, String) = (row.get(0)?, row.get(1)?);
+            match &first {
+                Some((known, line)) if *known == reference => {
+                    mark.execute([number, *line])?;
+                }
+                _ => first = Some((reference, number)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether anything was sent that a row could repeat.
+    fn may_repeat(&self, since: i64) -> Result<bool> {
+        let environment = self.account.environment.word();
+        let recent: Option<i64> = self
+            .connection
+            .query_row(
+                "SELECT 1 FROM orders WHERE account = ?1 AND environment = ?2 AND sent_at >= ?3 LIMIT 1",
+                (&self.account.username, environment, since),
+                |row| row.get(0),
+            )
+            .optional()?;
+        Ok(recent.is_some() || self.batch.is_some())
+    }
+
+    /// Orders that a row would repeat: the same phone, plan and amount not long ago, or any to the same phone in
+    /// this batch that is no row of this sheet.
+    fn find_repeats(&self, since: i64) -> Result<()> {
+        self.connection.execute_batch(
+            "CREATE INDEX temp.staged_by_order ON staged (order_id) WHERE order_id IS NOT NULL",
+        )?;
+        let states = state_words(State::may_have_paid);
+        let mut staged = self.connection.prepare(&format!(
+            "SELECT row, ref, phone, plan, amount FROM staged WHERE {TO_SEND} AND again = 0"
+        ))?;
+        let mut find = self.connection.prepare(&format!(
+            "SELECT id FROM orders WHERE account = :account AND environment = :environment AND phone = :phone \
+             AND ref <> :ref AND state IN ({states}) \
+             AND ((sent_at >= :since AND plan = :plan AND amount = :amount) OR batch_id = :batch) \
+             AND NOT EXISTS (SELECT 1 FROM staged WHERE staged.order_id = orders.id) \
+             ORDER BY sent_at DESC LIMIT 1"
+        ))?;
+        let mut mark = self
+            .connection
+            .prepare("UPDATE staged SET repeat = ?2 WHERE row = ?1")?;
+        let batch = self.batch.as_ref().map_or(-1, |batch| batch.id);
+        let mut rows = staged.query([])?;
+        while let Some(row) = rows.next()? {
+            let number: u32 = row.get("row")?;
+            let intent = read_intent(row)?;
+            let found: Option<i64> = find
+                .query_row(
+                    named_params! {
+                        ":account": self.account.username, ":environment": self.account.environment.word(),
+                        ":phone": intent.phone.as_str(), ":ref": intent.reference.as_str(), ":since": since,
+                        ":plan": intent.plan.as_str(), ":amount": intent.amount.dinars(), ":batch": batch,
+                    },
+                    |row| row.get(0),
+                )
+                .optional()?;
+            if let Some(found) = found {
+                mark.execute((number, found))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An order that a staged row is already.
+struct Found {
+    id: i64,
+    fate: &'static str,
+    again: bool,
+}
+
+fn is_alike(one: &Intent, other: &Intent) -> bool {
+    one.phone == other.phone && one.plan == other.plan && one.amount == other.amount
+}

@@ -1,36 +1,31 @@
 //! The engine: claims rows from the ledger, sends them over a bounded number of connections, sweeps, asks for what was
 //! lost, and stops where it must. It knows no sheet, prints nothing, and holds a bounded number of rows in memory.
 
+mod answers;
+mod start;
+
 use std::collections::{HashSet, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::event::Event;
 use super::halted::Halted;
 use super::schedule::{Phase, Schedule};
-use super::sweeper::{self, Found, Report, Task};
+use super::sweeper::{Found, Report};
 use crate::api::AuthFault;
 use crate::domain::{Money, Order, Ref, State};
-use crate::ledger::{
-    Batch, CapPassed, Caps, ClaimCursor, Claims, Guard, Hold, LedgerError, PlannedRow, Written,
-};
+use crate::ledger::{Batch, CapPassed, Caps, ClaimCursor, Claims, Written};
 use crate::stop::Signal;
-use crate::topup::{self, Desk, Halt, Standing, Trouble, Unrecorded};
+use crate::topup::{self, Desk, Halt, Standing, Unrecorded};
 
-/// Claimed rows that wait for a connection, for each of them: a commit of many costs little more than one of few.
-const READY_PER_CONNECTION: usize = 4;
 /// Rows that are sent or stored at a time, for each connection: answers are stored while it sends the next row.
 const TASKS_PER_CONNECTION: usize = 3;
-/// Lost rows that are asked for at the same time.
-const RECOVERIES_MAX: usize = 16;
 /// What a sweep may have found before it waits for the engine.
 const FOUND_MAX: usize = 256;
-/// How long the first row is alone: a provider that is slow to answer doesn't hold up the rest.
-const PROOF_WAIT: Duration = Duration::from_secs(2);
 /// How long the engine waits for something to happen before it looks around by itself.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
 /// Longer than any run.
@@ -277,150 +272,6 @@ impl Engine<'_> {
         }
     }
 
-    /// How many rows the wallet surely holds.
-    fn affordable(&self, room: usize) -> usize {
-        let Some(mut left) = self.budget else { return room };
-        (0..room)
-            .take_while(|_| {
-                left = left - self.options.dearest;
-                !left.is_negative()
-            })
-            .count()
-    }
-
-    /// How many rows may be claimed now: none while enough wait for a connection.
-    fn claimable(&self) -> u32 {
-        let connections = self.options.connections.max(1);
-        let busy = self.sending + self.ready.len();
-        let is_slow = self.first_sent.is_some_and(|sent| sent.elapsed() >= PROOF_WAIT);
-        let room = if !self.is_proven && !is_slow {
-            // The first answer proves the key: a bad one is tried once.
-            usize::from(busy == 0)
-        } else if self.is_paced {
-            connections.saturating_sub(busy).min(1)
-        } else {
-            // Many at a time, and only when few are left.
-            let most = connections * READY_PER_CONNECTION;
-            let left = self.ready.len();
-            if left > most / 2 { 0 } else { most - left }
-        };
-        // Where the wallet may not hold another row, they go one by one.
-        let room = match self.affordable(room) {
-            0 => usize::from(room > 0 && busy == 0),
-            affordable => affordable,
-        };
-        let limit = self
-            .options
-            .limit
-            .map_or(u32::MAX, |limit| limit.saturating_sub(self.claimed));
-        u32::try_from(room).unwrap_or(u32::MAX).min(limit)
-    }
-
-    fn start_claim(&mut self) {
-        if self.is_claiming || !self.is_open() {
-            return;
-        }
-        if self.options.limit.is_some_and(|limit| self.claimed >= limit) {
-            self.outcome.stopped = Some(Stopped::Limit);
-            return;
-        }
-        let room = self.claimable();
-        if room == 0 {
-            return;
-        }
-        self.is_claiming = true;
-        let (desk, batch, cursor) = (Arc::clone(&self.desk), Arc::clone(&self.batch), self.cursor);
-        let (window, caps) = (self.options.repeat_window, self.options.caps);
-        self.tasks
-            .spawn(async move { Done::Claimed(claim(&desk, &batch, window, caps, cursor, room).await) });
-    }
-
-    fn send(&mut self, permit: OwnedSemaphorePermit) {
-        let Some(written) = self.ready.pop_front() else {
-            return;
-        };
-        self.sending += 1;
-        self.first_sent.get_or_insert_with(Instant::now);
-        let (desk, found) = (Arc::clone(&self.desk), self.found.clone());
-        let halted = self.halted.clone();
-        self.tasks.spawn(async move {
-            // The connection is free as soon as the answer is there; it is stored while the next row leaves.
-            let permit = Mutex::new(Some(permit));
-            if halted.is(Halt::Sends) {
-                return Done::Unsent(Box::new(written));
-            }
-            let sent = desk
-                .send_row(written, &|event| match event {
-                    topup::Event::Answered { halts, .. } => {
-                        // Before the connection is free: the next row must not leave on it.
-                        halted.raise(*halts);
-                        drop(permit.lock().unwrap_or_else(PoisonError::into_inner).take());
-                    }
-                    // A wait that finds no listener is told by the next one.
-                    topup::Event::Waiting { why, length } => {
-                        let _ = found.try_send(Found::Waiting((*why).to_owned(), *length));
-                    }
-                    topup::Event::Sending(_) | topup::Event::Moved(_) | topup::Event::Asking(_) => {}
-                })
-                .await;
-            Done::Sent(sent)
-        });
-    }
-
-    fn start_recoveries(&mut self) {
-        while self.is_open_for_questions() && self.recovering.len() < RECOVERIES_MAX {
-            let Some(order) = self.lost.pop_front() else {
-                return;
-            };
-            let reference = order.intent.reference.clone();
-            if !self.recovering.insert(reference.clone()) {
-                continue;
-            }
-            let desk = Arc::clone(&self.desk);
-            self.tasks.spawn(async move {
-                // A row that the sheet no longer has is asked about, and not sent again.
-                let recovered = match order.row {
-                    Some(_) => desk.recover_row(order, &|_| {}).await,
-                    None => desk.check(order, &|_| {}).await,
-                };
-                Done::Recovered(reference, recovered)
-            });
-        }
-    }
-
-    /// Starts a sweep where one is due; else says when the next one is.
-    fn start_sweep(&mut self) -> Option<Instant> {
-        if self.is_sweeping || !self.is_open_for_questions() {
-            return None;
-        }
-        let accepted = if self.options.waits { self.accepted } else { 0 };
-        let is_first = self.has_old && self.options.waits;
-        let due = self.schedule.next(self.phase(), accepted, is_first)?;
-        if due > Instant::now() {
-            return Some(due);
-        }
-        let task = Task {
-            phase: self.phase(),
-            with_reviews: is_first,
-            with_accepted: self.options.waits,
-            is_wide: self.is_wide,
-            before: self.schedule.last_sweep(),
-        };
-        self.has_old = false;
-        self.is_sweeping = true;
-        self.schedule.swept(Instant::now());
-        let (desk, batch, found) = (
-            Arc::clone(&self.desk),
-            Arc::clone(&self.batch),
-            self.found.clone(),
-        );
-        let (schedule, halted) = (self.schedule.clone(), self.halted.clone());
-        self.tasks.spawn(async move {
-            Done::Swept(sweeper::sweep(&desk, &batch, &schedule, task, &halted, found).await)
-        });
-        None
-    }
-
     /// Whether there is nothing left to do or to wait for.
     fn is_done(&mut self) -> topup::Result<bool> {
         if !self.tasks.is_empty() || !self.finds.is_empty() {
@@ -444,189 +295,4 @@ impl Engine<'_> {
         self.outcome.is_waited_out = since.elapsed() >= self.desk.pace.poll_timeout;
         Ok(self.outcome.is_waited_out)
     }
-
-    async fn handle(&mut self, done: Result<Done, tokio::task::JoinError>) {
-        match done {
-            Ok(Done::Claimed(claims)) => {
-                self.is_claiming = false;
-                match claims {
-                    Ok(Some(claims)) => self.claimed(claims),
-                    // Asked to stop before a row was claimed; the loop hears of it.
-                    Ok(None) => {}
-                    Err(failure) => self.fail(failure),
-                }
-            }
-            Ok(Done::Sent(sent)) => {
-                self.sending -= 1;
-                self.schedule.sent();
-                self.is_proven |= !self.halted.is(Halt::Sends);
-                self.sent(State::Sending, sent).await;
-            }
-            Ok(Done::Unsent(written)) => {
-                self.sending -= 1;
-                self.ready.push_front(*written);
-            }
-            Ok(Done::Recovered(reference, recovered)) => {
-                self.recovering.remove(&reference);
-                self.sent(State::Unknown, recovered).await;
-            }
-            Ok(Done::Swept(report)) => {
-                self.is_sweeping = false;
-                match report {
-                    Ok(report) => self.swept(report).await,
-                    Err(failure) => self.fail(failure),
-                }
-            }
-            Err(fallen) => self.fail(LedgerError::Storage(format!("a worker has fallen: {fallen}")).into()),
-        }
-        // Rows that were claimed or held up while everything stopped.
-        if !self.is_open_for_sends() {
-            self.put_back().await;
-        }
-    }
-
-    fn claimed(&mut self, claims: Claims) {
-        self.cursor = claims.cursor;
-        self.is_exhausted = claims.is_exhausted;
-        let count = claims.written.len();
-        self.claimed = self
-            .claimed
-            .saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
-        if count > 0 {
-            (self.tell)(Event::Claimed(u64::try_from(count).unwrap_or_default()));
-        }
-        for written in &claims.written {
-            let cost = written
-                .order
-                .cost
-                .unwrap_or_else(|| written.order.intent.amount.into());
-            self.budget = self.budget.map(|budget| budget - cost);
-        }
-        self.ready.extend(claims.written);
-        for order in &claims.existing {
-            (self.tell)(Event::Existing(order));
-        }
-        for (row, hold) in &claims.held {
-            self.hold(row, hold);
-        }
-        if let Some(passed) = claims.over_cap {
-            self.outcome.stopped = Some(Stopped::Cap(passed));
-        }
-    }
-
-    fn hold(&mut self, row: &PlannedRow, hold: &Hold) {
-        self.outcome.held += 1;
-        (self.tell)(Event::Held(row, hold));
-    }
-
-    /// A row stands somewhere: accepted, refused, or lost.
-    async fn sent(&mut self, from: State, sent: topup::Result<Standing>) {
-        let standing = match sent {
-            Ok(standing) => standing,
-            Err(failure) => return self.fail(failure),
-        };
-        self.moved(from, &standing.order);
-        if standing.order.state == State::Unknown && from == State::Sending {
-            self.schedule.lost(Instant::now());
-        }
-        match standing.trouble {
-            Some(Trouble::EmptyWallet { .. }) => self.stop(Stopped::EmptyWallet).await,
-            Some(Trouble::Auth(auth)) => self.stop(Stopped::Auth(auth)).await,
-            Some(Trouble::Unavailable(why)) => self.stop(Stopped::Unavailable(why)).await,
-            Some(Trouble::Interrupted(signal)) => self.stop(Stopped::Interrupted(signal)).await,
-            _ => {}
-        }
-    }
-
-    fn take(&mut self, found: Found) {
-        match found {
-            Found::Moved(from, order) => self.moved(from, &order),
-            Found::Waiting(why, length) => (self.tell)(Event::Waiting { why: &why, length }),
-            Found::Lost(order) => {
-                if !self.recovering.contains(&order.intent.reference) {
-                    self.lost.push_back(*order);
-                }
-            }
-        }
-    }
-
-    fn moved(&mut self, from: State, order: &Order) {
-        if from == order.state {
-            return;
-        }
-        if from == State::Accepted {
-            self.accepted = self.accepted.saturating_sub(1);
-        }
-        if order.state == State::Accepted {
-            self.accepted += 1;
-            self.schedule.accepted(Instant::now());
-        }
-        (self.tell)(Event::Moved { from, order });
-    }
-
-    async fn swept(&mut self, report: Report) {
-        self.is_wide |= report.is_blind;
-        if let Some(auth) = report.refused {
-            self.stop(Stopped::Auth(auth)).await;
-        }
-        if let Some(signal) = report.interrupted {
-            self.stop(Stopped::Interrupted(signal)).await;
-        }
-    }
-
-    /// The ledger fails: nothing more is sent. What is on its way is awaited.
-    fn fail(&mut self, failure: Unrecorded) {
-        self.failure.get_or_insert(failure);
-    }
-
-    /// No new rows; those that have not left are put back.
-    async fn stop(&mut self, why: Stopped) {
-        let is_graver = self
-            .outcome
-            .stopped
-            .as_ref()
-            .is_none_or(|known| why.is_hard() && !known.is_hard());
-        if is_graver {
-            self.outcome.stopped = Some(why);
-        }
-        self.put_back().await;
-    }
-
-    async fn put_back(&mut self) {
-        let ready: Vec<_> = std::mem::take(&mut self.ready).into();
-        if ready.is_empty() {
-            return;
-        }
-        match self.desk.put_back(ready).await {
-            Ok(orders) => {
-                for order in &orders {
-                    self.moved(State::Sending, order);
-                }
-            }
-            // They stay `sending`, and the next run asks about them.
-            Err(failure) => self.fail(failure),
-        }
-    }
-}
-
-/// Waits for a turn, then claims. None where somebody has asked to stop before.
-async fn claim(
-    desk: &Desk,
-    batch: &Batch,
-    repeat_window: Duration,
-    caps: Caps,
-    cursor: ClaimCursor,
-    room: u32,
-) -> topup::Result<Option<Claims>> {
-    let turn = desk.stop.race(desk.client.limiter().turn()).await;
-    if turn.is_err() || desk.stop.asked().is_some() {
-        return Ok(None);
-    }
-    let now = desk.clock.now();
-    let guard = Guard {
-        no_repeat_since: Some(crate::clock::earlier(now, repeat_window)),
-        caps,
-        day_start: crate::domain::start_of_day(now),
-    };
-    desk.claim(batch, guard, cursor, room).await.map(Some)
 }

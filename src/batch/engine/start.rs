@@ -1,0 +1,187 @@
+//! What is begun next: a claim of further rows, a request, a question for a lost row, a sweep.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+
+use super::super::sweeper::{self, Found, Task};
+use super::{Done, Engine, Stopped};
+use crate::ledger::{Batch, Caps, ClaimCursor, Claims, Guard};
+use crate::topup::{self, Desk, Halt};
+
+/// Claimed rows that wait for a connection, for each of them: a commit of many costs little more than one of few.
+const READY_PER_CONNECTION: usize = 4;
+/// Lost rows that are asked for at the same time.
+const RECOVERIES_MAX: usize = 16;
+/// How long the first row is alone: a provider that is slow to answer doesn't hold up the rest.
+const PROOF_WAIT: Duration = Duration::from_secs(2);
+
+impl Engine<'_> {
+    /// How many rows the wallet surely holds.
+    fn affordable(&self, room: usize) -> usize {
+        let Some(mut left) = self.budget else { return room };
+        (0..room)
+            .take_while(|_| {
+                left = left - self.options.dearest;
+                !left.is_negative()
+            })
+            .count()
+    }
+
+    /// How many rows may be claimed now: none while enough wait for a connection.
+    fn claimable(&self) -> u32 {
+        let connections = self.options.connections.max(1);
+        let busy = self.sending + self.ready.len();
+        let is_slow = self.first_sent.is_some_and(|sent| sent.elapsed() >= PROOF_WAIT);
+        let room = if !self.is_proven && !is_slow {
+            // The first answer proves the key: a bad one is tried once.
+            usize::from(busy == 0)
+        } else if self.is_paced {
+            connections.saturating_sub(busy).min(1)
+        } else {
+            // Many at a time, and only when few are left.
+            let most = connections * READY_PER_CONNECTION;
+            let left = self.ready.len();
+            if left > most / 2 { 0 } else { most - left }
+        };
+        // Where the wallet may not hold another row, they go one by one.
+        let room = match self.affordable(room) {
+            0 => usize::from(room > 0 && busy == 0),
+            affordable => affordable,
+        };
+        let limit = self
+            .options
+            .limit
+            .map_or(u32::MAX, |limit| limit.saturating_sub(self.claimed));
+        u32::try_from(room).unwrap_or(u32::MAX).min(limit)
+    }
+
+    pub(super) fn start_claim(&mut self) {
+        if self.is_claiming || !self.is_open() {
+            return;
+        }
+        if self.options.limit.is_some_and(|limit| self.claimed >= limit) {
+            self.outcome.stopped = Some(Stopped::Limit);
+            return;
+        }
+        let room = self.claimable();
+        if room == 0 {
+            return;
+        }
+        self.is_claiming = true;
+        let (desk, batch, cursor) = (Arc::clone(&self.desk), Arc::clone(&self.batch), self.cursor);
+        let (window, caps) = (self.options.repeat_window, self.options.caps);
+        self.tasks
+            .spawn(async move { Done::Claimed(claim(&desk, &batch, window, caps, cursor, room).await) });
+    }
+
+    pub(super) fn send(&mut self, permit: OwnedSemaphorePermit) {
+        let Some(written) = self.ready.pop_front() else {
+            return;
+        };
+        self.sending += 1;
+        self.first_sent.get_or_insert_with(Instant::now);
+        let (desk, found) = (Arc::clone(&self.desk), self.found.clone());
+        let halted = self.halted.clone();
+        self.tasks.spawn(async move {
+            // The connection is free as soon as the answer is there; it is stored while the next row leaves.
+            let permit = Mutex::new(Some(permit));
+            if halted.is(Halt::Sends) {
+                return Done::Unsent(Box::new(written));
+            }
+            let sent = desk
+                .send_row(written, &|event| match event {
+                    topup::Event::Answered { halts, .. } => {
+                        // Before the connection is free: the next row must not leave on it.
+                        halted.raise(*halts);
+                        drop(permit.lock().unwrap_or_else(PoisonError::into_inner).take());
+                    }
+                    // A wait that finds no listener is told by the next one.
+                    topup::Event::Waiting { why, length } => {
+                        let _ = found.try_send(Found::Waiting((*why).to_owned(), *length));
+                    }
+                    topup::Event::Sending(_) | topup::Event::Moved(_) | topup::Event::Asking(_) => {}
+                })
+                .await;
+            Done::Sent(sent)
+        });
+    }
+
+    pub(super) fn start_recoveries(&mut self) {
+        while self.is_open_for_questions() && self.recovering.len() < RECOVERIES_MAX {
+            let Some(order) = self.lost.pop_front() else {
+                return;
+            };
+            let reference = order.intent.reference.clone();
+            if !self.recovering.insert(reference.clone()) {
+                continue;
+            }
+            let desk = Arc::clone(&self.desk);
+            self.tasks.spawn(async move {
+                // A row that the sheet no longer has is asked about, and not sent again.
+                let recovered = match order.row {
+                    Some(_) => desk.recover_row(order, &|_| {}).await,
+                    None => desk.check(order, &|_| {}).await,
+                };
+                Done::Recovered(reference, recovered)
+            });
+        }
+    }
+
+    /// Starts a sweep where one is due; else says when the next one is.
+    pub(super) fn start_sweep(&mut self) -> Option<Instant> {
+        if self.is_sweeping || !self.is_open_for_questions() {
+            return None;
+        }
+        let accepted = if self.options.waits { self.accepted } else { 0 };
+        let is_first = self.has_old && self.options.waits;
+        let due = self.schedule.next(self.phase(), accepted, is_first)?;
+        if due > Instant::now() {
+            return Some(due);
+        }
+        let task = Task {
+            phase: self.phase(),
+            with_reviews: is_first,
+            with_accepted: self.options.waits,
+            is_wide: self.is_wide,
+            before: self.schedule.last_sweep(),
+        };
+        self.has_old = false;
+        self.is_sweeping = true;
+        self.schedule.swept(Instant::now());
+        let (desk, batch, found) = (
+            Arc::clone(&self.desk),
+            Arc::clone(&self.batch),
+            self.found.clone(),
+        );
+        let (schedule, halted) = (self.schedule.clone(), self.halted.clone());
+        self.tasks.spawn(async move {
+            Done::Swept(sweeper::sweep(&desk, &batch, &schedule, task, &halted, found).await)
+        });
+        None
+    }
+}
+
+/// Waits for a turn, then claims. None where somebody has asked to stop before.
+async fn claim(
+    desk: &Desk,
+    batch: &Batch,
+    repeat_window: Duration,
+    caps: Caps,
+    cursor: ClaimCursor,
+    room: u32,
+) -> topup::Result<Option<Claims>> {
+    let turn = desk.stop.race(desk.client.limiter().turn()).await;
+    if turn.is_err() || desk.stop.asked().is_some() {
+        return Ok(None);
+    }
+    let now = desk.clock.now();
+    let guard = Guard {
+        no_repeat_since: Some(crate::clock::earlier(now, repeat_window)),
+        caps,
+        day_start: crate::domain::start_of_day(now),
+    };
+    desk.claim(batch, guard, cursor, room).await.map(Some)
+}

@@ -7,9 +7,13 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// How much is gathered before it is written, as long as nobody can see the file.
 const GATHERED_BYTES_MAX: usize = 64 * 1024;
+
+/// How long a draft is in use at most.
+const DRAFT_AGE_MAX: Duration = Duration::from_hours(1);
 
 /// The file, unseen or published.
 pub(super) struct Draft {
@@ -31,6 +35,7 @@ impl Draft {
         let begun = fs::canonicalize(path).or_else(|_| Ok(path.to_owned()));
         let begun = begun.and_then(|target| {
             check_target(&target)?;
+            sweep_away_old(&directory_of(&target));
             let hidden = directory_of(&target).join(format!(".oneclick-{:016x}.csv", fastrand::u64(..)));
             Ok((create_private(&hidden)?, hidden, target))
         });
@@ -121,6 +126,21 @@ impl Drop for Draft {
         if let Some(hidden) = &self.hidden {
             // A draft that can't be removed is private and hidden, and nobody is left to tell.
             let _ = fs::remove_file(hidden);
+        }
+    }
+}
+
+/// Drafts that a killed process has left: nobody needs an hour to publish one.
+fn sweep_away_old(directory: &Path) {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    for entry in entries {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let is_draft = name.starts_with(".oneclick-") && name.ends_with(".csv");
+        let age = || entry.metadata().ok()?.modified().ok()?.elapsed().ok();
+        if is_draft && age().is_some_and(|age| age > DRAFT_AGE_MAX) {
+            // One that can't be removed is in nobody's way.
+            let _ = fs::remove_file(entry.path());
         }
     }
 }

@@ -19,6 +19,8 @@ pub enum Event<'a> {
     },
     /// A row turned out to be an order that another command has made.
     Existing(&'a Order),
+    /// Other commands have moved orders of this batch: the counts are those of the ledger.
+    Recounted,
     /// A row stays planned: its guard does not hold.
     Held(&'a PlannedRow, &'a Hold),
     /// The next step waits.

@@ -10,6 +10,8 @@ use crate::ledger::{Planner, StagedRow};
 
 /// How many refusals and remarks are kept to be shown; all are counted.
 pub const KEPT_MAX: usize = 20;
+/// How many refusals are kept: somebody has to mend every one of them.
+const REFUSALS_MAX: usize = 1_000;
 
 /// What fills cells that are missing, and what no row may pass.
 #[derive(Debug, Clone)]
@@ -39,6 +41,8 @@ pub struct Reading {
     pub over_cap: u64,
     /// The first of what is wrong with them.
     pub refusals: Vec<Refusal>,
+    /// How many rows they are of.
+    pub told: u64,
     /// Blank rows.
     pub blank: u64,
     /// Cells in which digits were put back.
@@ -188,7 +192,8 @@ impl Reading {
             Against::Catalogue => self.unsold += 1,
             Against::Cap => self.over_cap += 1,
         }
-        let room = KEPT_MAX.saturating_sub(self.refusals.len());
+        let room = REFUSALS_MAX.saturating_sub(self.refusals.len());
+        self.told += u64::from(room > 0);
         self.refusals.extend(refusals.into_iter().take(room));
     }
 

@@ -306,7 +306,12 @@ fn open(order: &Order) -> Error {
         "not_final",
         format!("the order is `{}` and not at its end yet", order.state),
     )
-    .hint(format!("`oneclick ref wait {reference}` waits for its end"))
+    .hint(match (order.state, &order.batch) {
+        (State::Planned, Some(batch)) => {
+            format!("it has not been sent: `oneclick batch` with the sheet of the batch `{batch}` goes on")
+        }
+        _ => format!("`oneclick ref wait {reference}` waits for its end"),
+    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What every command works with: the configuration, the printer, the clock, and being asked to stop.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -34,6 +34,8 @@ pub struct Session {
     /// Whether the provider is a simulator inside this process.
     pub simulates: bool,
     stopper: Stopper,
+    /// How far a batch is, and the command that goes on.
+    last_words: Mutex<Option<(String, String)>>,
 }
 
 impl Session {
@@ -53,6 +55,7 @@ impl Session {
             stop,
             simulates,
             stopper,
+            last_words: Mutex::default(),
         })
     }
 
@@ -65,17 +68,44 @@ impl Session {
             .map_err(|error| Error::internal("the runtime can't start").because(error))?;
         runtime.block_on(async {
             let mut work = std::pin::pin!(work);
-            let mut asked = std::pin::pin!(asked_to_stop());
+            let mut signals = Signals::watch()?;
             tokio::select! {
                 biased;
                 outcome = &mut work => return outcome,
-                signal = &mut asked => {
-                    self.stopper.stop(signal?);
+                signal = signals.next() => {
+                    self.stopper.stop(signal);
                     self.printer.status("stopping; what is on its way is awaited and stored (again to leave at once)");
                 }
             }
-            work.await
+            tokio::select! {
+                biased;
+                outcome = &mut work => outcome,
+                signal = signals.next() => {
+                    let error = self.left_at_once(signal);
+                    self.printer.error(&error);
+                    // Nothing is awaited any more, not even a worker of the runtime; the ledger stands a kill.
+                    std::process::exit(error.exit_code().number().into())
+                }
+            }
         })
+    }
+
+    /// What is done, what is open and how to go on, for whoever leaves at once.
+    pub(super) fn set_last_words(&self, standing: String, next: String) {
+        let mut words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);
+        *words = Some((standing, next));
+    }
+
+    fn left_at_once(&self, signal: Signal) -> Error {
+        let words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);
+        let error = |standing: &str| {
+            let message = format!("left at once{standing}; what was on its way may have been made");
+            interrupted(signal, &message).hint("do not send it under another label or ref")
+        };
+        match words.as_ref() {
+            Some((standing, next)) => error(&format!(": {standing}")).hint(format!("to go on: `{next}`")),
+            None => error("").hint("`oneclick ref check` asks what became of it"),
+        }
     }
 
     /// Asks a question; anything but a yes is a no. Ctrl-C at the question ends the command.
@@ -125,27 +155,44 @@ impl Session {
     }
 }
 
-/// Resolves on the first Ctrl-C, SIGTERM, or when the terminal is closed; the second one ends the process.
-async fn asked_to_stop() -> Result<Signal> {
-    let failed = |error: std::io::Error| Error::internal("signals can't be watched").because(error);
-    let again = Arc::new(AtomicBool::new(false));
-    for (number, code) in [(SIGINT, ExitCode::Interrupted), (SIGTERM, ExitCode::Terminated)] {
-        // The order matters: the check comes before the flag is set, so the first signal only sets it.
-        signal_hook::flag::register_conditional_shutdown(
-            number,
-            i32::from(code.number()),
-            Arc::clone(&again),
-        )
-        .map_err(failed)?;
-        signal_hook::flag::register(number, Arc::clone(&again)).map_err(failed)?;
+/// Ctrl-C, SIGTERM and the terminal that is closed. One that comes before the last was seen to ends the process.
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+    is_unseen: Arc<AtomicBool>,
+}
+
+impl Signals {
+    fn watch() -> Result<Self> {
+        let failed = |error: std::io::Error| Error::internal("signals can't be watched").because(error);
+        let is_unseen = Arc::new(AtomicBool::new(false));
+        for (number, code) in [(SIGINT, ExitCode::Interrupted), (SIGTERM, ExitCode::Terminated)] {
+            // The order matters: the check comes before the flag is set, so the first signal only sets it.
+            signal_hook::flag::register_conditional_shutdown(
+                number,
+                i32::from(code.number()),
+                Arc::clone(&is_unseen),
+            )
+            .map_err(failed)?;
+            signal_hook::flag::register(number, Arc::clone(&is_unseen)).map_err(failed)?;
+        }
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+            terminate: signal(SignalKind::terminate()).map_err(failed)?,
+            hangup: signal(SignalKind::hangup()).map_err(failed)?,
+            is_unseen,
+        })
     }
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
-    tokio::select! {
-        _ = interrupt.recv() => Ok(Signal::Interrupt),
-        _ = terminate.recv() => Ok(Signal::Terminate),
-        _ = hangup.recv() => Ok(Signal::Terminate),
+
+    async fn next(&mut self) -> Signal {
+        let signal = tokio::select! {
+            _ = self.interrupt.recv() => Signal::Interrupt,
+            _ = self.terminate.recv() => Signal::Terminate,
+            _ = self.hangup.recv() => Signal::Terminate,
+        };
+        self.is_unseen.store(false, Ordering::SeqCst);
+        signal
     }
 }
 

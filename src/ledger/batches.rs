@@ -18,8 +18,8 @@ pub struct Batch {
     pub label: Label,
     /// When it was first planned.
     pub created_at: Timestamp,
-    /// How many undelivered orders the file of rows to be retried was last written for.
-    pub retried: u64,
+    /// What was last noted of the file of rows to be retried; see [`Ledger::note_retried`].
+    pub retried: Option<String>,
     /// What it was last planned from; none where the planning was cut short.
     pub sheet: Option<Sheet>,
 }
@@ -39,8 +39,6 @@ pub struct Sheet {
     pub rows: u32,
     /// Their face value, in dinars.
     pub face: u64,
-    /// How many of them are orders of no batch or of another one.
-    pub elsewhere: u64,
     /// What was last noted of the results file; see [`Ledger::note_results`].
     pub results: Option<String>,
     /// Whether every row of the file was planned.
@@ -174,13 +172,29 @@ impl Ledger {
         Ok(standings)
     }
 
+    /// How many orders of a batch the provider has that have not ended.
+    pub fn accepted(&self, batch: &Batch) -> Result<u64> {
+        let accepted: i64 = self
+            .reader()
+            .prepare_cached("SELECT count(*) FROM orders WHERE batch_id = ?1 AND state = 'accepted'")?
+            .query_row([batch.id], |row| row.get(0))?;
+        Ok(count(accepted))
+    }
+
     /// Rows of a batch's sheet that are orders of no batch or of another one: under refs of the caller's own.
     pub fn standings_elsewhere(&self, batch: &Batch) -> Result<Standings> {
         let reader = self.reader();
         let mut standings = Standings::default();
-        let Some(sheet) = batch.sheet.as_ref().filter(|sheet| sheet.elsewhere > 0) else {
+        let Some(sheet) = batch.sheet.as_ref() else {
             return Ok(standings);
         };
+        // Claims of this run may have found some since the batch was read.
+        let elsewhere: i64 = reader
+            .prepare_cached("SELECT elsewhere FROM sheets WHERE id = ?1")?
+            .query_row([sheet.id], |row| row.get(0))?;
+        if elsewhere == 0 {
+            return Ok(standings);
+        }
         let mut statement = reader.prepare_cached(
             "SELECT state, count(*) FROM sheet_rows JOIN orders ON orders.id = order_id \
              WHERE sheet_id = ?1 AND order_id IS NOT NULL AND batch_id IS NOT ?2 GROUP BY state",
@@ -204,16 +218,37 @@ impl Ledger {
             .await
     }
 
-    /// Notes for how many undelivered orders the file of rows to be retried stands: it is written again when there
-    /// are others, and else left to whoever mends it.
-    pub async fn note_retried(&self, batch: &Batch, orders: u64) -> Result<()> {
-        let (id, orders) = (batch.id, i64::try_from(orders).unwrap_or(i64::MAX));
+    /// Notes for which undelivered orders the file of rows to be retried stands, and its bytes: it is written again
+    /// when there are others, and else left to whoever mends it.
+    pub async fn note_retried(&self, batch: &Batch, retried: Option<String>) -> Result<()> {
+        let id = batch.id;
         self.writer
             .write(move |connection| {
-                connection.execute("UPDATE batches SET retried = ?2 WHERE id = ?1", (id, orders))?;
+                connection.execute("UPDATE batches SET retried = ?2 WHERE id = ?1", (id, &retried))?;
                 Ok(())
             })
             .await
+    }
+
+    /// Whether any of these refs is an order of the batch or a row of its sheet.
+    pub fn has_any(&self, batch: &Batch, refs: &[Ref]) -> Result<bool> {
+        let refs: Vec<_> = refs.iter().map(Ref::as_str).collect();
+        let refs = serde_json::Value::from(refs).to_string();
+        let reader = self.reader();
+        let has_orders: bool = reader.query_row(
+            "SELECT EXISTS (SELECT 1 FROM orders JOIN batches ON batches.id = ?1 WHERE orders.account = batches.account \
+             AND orders.environment = batches.environment AND batch_id = ?1 AND ref IN (SELECT value FROM json_each(?2)))",
+            (batch.id, &refs),
+            |row| row.get(0),
+        )?;
+        let Some(sheet) = batch.sheet.as_ref().filter(|_| !has_orders) else {
+            return Ok(has_orders);
+        };
+        Ok(reader.query_row(
+            "SELECT EXISTS (SELECT 1 FROM sheet_rows WHERE sheet_id = ?1 AND ref IN (SELECT value FROM json_each(?2)))",
+            (sheet.id, &refs),
+            |row| row.get(0),
+        )?)
     }
 
     /// Face values and costs of the orders of a batch that have or may have paid.
@@ -478,14 +513,14 @@ fn read_batch(connection: &Connection, row: &Row<'_>) -> Result<Batch> {
         id: row.get("id")?,
         label: required(row, "label", |text| text.parse().ok())?,
         created_at: moment("created_at", row.get("created_at")?)?,
-        retried: count(row.get("retried")?),
+        retried: row.get("retried")?,
         sheet: sheet_id.map(|id| read_sheet(connection, id)).transpose()?,
     })
 }
 
 fn read_sheet(connection: &Connection, id: i64) -> Result<Sheet> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, file, header, digest, rows, face, elsewhere, is_whole, planned_at, results FROM sheets WHERE id = ?1",
+        "SELECT id, file, header, digest, rows, face, is_whole, planned_at, results FROM sheets WHERE id = ?1",
     )?;
     let mut rows = statement.query([id])?;
     let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
@@ -496,7 +531,6 @@ fn read_sheet(connection: &Connection, id: i64) -> Result<Sheet> {
         digest: row.get("digest")?,
         rows: row.get("rows")?,
         face: count(row.get("face")?),
-        elsewhere: count(row.get("elsewhere")?),
         results: row.get("results")?,
         is_whole: row.get("is_whole")?,
         planned_at: moment("planned_at", row.get("planned_at")?)?,

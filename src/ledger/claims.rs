@@ -412,12 +412,36 @@ impl Claiming<'_> {
         });
     }
 
+    /// The row is an order of another command from now on: it counts with the sheet all the same.
+    fn link(&self, row: &PlannedRow) -> Result<()> {
+        let Some(sheet) = &self.batch.sheet else {
+            return Ok(());
+        };
+        self.connection
+            .prepare_cached(
+                "UPDATE sheet_rows SET order_id = (SELECT id FROM orders WHERE account = ?3 AND environment = ?4 AND ref = ?5) \
+                 WHERE sheet_id = ?1 AND row = ?2",
+            )?
+            .execute(params![
+                sheet.id,
+                row.row,
+                self.account.username,
+                self.account.environment.word(),
+                row.intent.reference.as_str(),
+            ])?;
+        self.connection
+            .prepare_cached("UPDATE sheets SET elsewhere = elsewhere + 1 WHERE id = ?1")?
+            .execute([sheet.id])?;
+        Ok(())
+    }
+
     fn exists_already(&mut self, row: PlannedRow) -> Result<bool> {
         let reference = &row.intent.reference;
         let order = super::queries::find(self.connection, self.account, reference)?
             .ok_or_else(|| LedgerError::Unreadable(format!("`{reference}` is there and can't be read")))?;
         let is_the_same = order.intent == row.intent;
         if is_the_same {
+            self.link(&row)?;
             self.claims.existing.push(order);
         } else {
             self.claims.held.push((row, Hold::Clash(Box::new(order))));

@@ -1,7 +1,7 @@
 //! What can be asked of the ledger. Every question names the account: accounts never meet in one view.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, ToSql, named_params};
+use rusqlite::{Connection, OptionalExtension, ToSql, named_params};
 
 use super::rows::{self, Attempt, millis, read_attempt, state_words};
 use super::{Ledger, LedgerError, Result};
@@ -181,15 +181,19 @@ impl Ledger {
     ) -> Result<Vec<T>> {
         let reader = self.reader();
         let environment = order.account.environment.word();
-        let id: i64 = reader.query_row(
-            &format!("SELECT id FROM orders {OF_ACCOUNT} AND ref = :ref"),
-            named_params! {
-                ":account": order.account.username,
-                ":environment": environment,
-                ":ref": order.intent.reference.as_str(),
-            },
-            |row| row.get(0),
-        )?;
+        let id: Option<i64> = reader
+            .query_row(
+                &format!("SELECT id FROM orders {OF_ACCOUNT} AND ref = :ref"),
+                named_params! {
+                    ":account": order.account.username,
+                    ":environment": environment,
+                    ":ref": order.intent.reference.as_str(),
+                },
+                |row| row.get(0),
+            )
+            .optional()?;
+        // A row of a sheet that is still planned is no order yet.
+        let Some(id) = id else { return Ok(Vec::new()) };
         let mut statement = reader.prepare_cached(query)?;
         let mut rows = statement.query(named_params! {":id": id})?;
         let mut found = Vec::new();

@@ -7,8 +7,8 @@ CREATE TABLE batches (
     label       TEXT    NOT NULL,
     sheet_id    INTEGER REFERENCES sheets (id),
     created_at  INTEGER NOT NULL,
-    -- How many orders the file of rows to be retried was last written for.
-    retried     INTEGER NOT NULL DEFAULT 0,
+    -- The file of rows to be retried as it was last written: for which orders, and its bytes.
+    retried     TEXT,
     UNIQUE (account, environment, label)
 ) STRICT;
 

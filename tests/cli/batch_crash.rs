@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::sheet::{Sheet, number};
-use crate::support::Shop;
+use crate::support::{OrFail, Shop};
 
 const CUSTOMERS: u32 = 60;
 const ROWS: u64 = CUSTOMERS as u64;
@@ -115,6 +115,77 @@ fn killed_with_all_rows_on_their_way_it_ends() {
     november.send().expect_exit(0).expect_posts(8);
     november.expect_each_paid_once();
     november.expect_true_results();
+}
+
+/// A row whose ref another batch has taken meanwhile counts with its sheet: nobody calls it done before it is.
+#[test]
+fn a_ref_that_another_batch_has_lost_is_unknown_here_too() {
+    let shop = Shop::open().set("ONECLICKDZ_SEND_TIMEOUT", "30s");
+    let rows = ["0770000001,300,R1", "0770000002,300,R2"];
+    let sheet = |name| shop.sheet(name).columns("phone,amount,ref");
+    let mine = sheet("mine.csv")
+        .row("0770000009,300,R9")
+        .row(rows[0])
+        .row(rows[1]);
+    let theirs = sheet("theirs.csv").row(rows[0]).row(rows[1]);
+    mine.batch(&["--yes", "--limit", "1"]).expect_exit(0);
+    shop.provider.set_faults(&["hang_after"]);
+    let running = theirs.start(&[]);
+    shop.provider
+        .await_books("their first POST", |books| books.orders() == 2);
+    running.kill();
+    shop.provider.set_faults(&[]);
+    for _ in 0..2 {
+        let ended = mine.send().expect_exit(6);
+        assert_eq!(
+            (&ended.json()["total"], ended.rows("sending")),
+            (&3.into(), 1),
+            "{ended:?}"
+        );
+    }
+    shop.run(&["ref", "check"]).expect_exit(0);
+    let ended = mine.send().expect_exit(0);
+    assert_eq!(
+        (&ended.json()["total"], ended.rows("fulfilled")),
+        (&3.into(), 3),
+        "{ended:?}"
+    );
+    assert_eq!(shop.records("mine.results.csv").len(), 3);
+    shop.books().expect_no_doubles();
+}
+
+/// What another command settles is settled: the batch does not wait for it.
+#[test]
+fn orders_that_another_command_settles_are_not_waited_for() {
+    let shop = Shop::open_with(&["--speed", "1", "--switch", "order_seconds=3600"])
+        .set("ONECLICKDZ_POLL_INTERVAL", "3s")
+        .set("ONECLICKDZ_POLL_TIMEOUT", "5m");
+    let november = shop.sheet("november.csv").customers(5);
+    let running = november.start(&[]);
+    shop.await_states("all accepted", |states| states.get("accepted") == Some(&5));
+    shop.provider.advance(7200);
+    shop.run(&["ref", "check"]).expect_exit(0);
+    let ended = running.finish().expect_exit(0);
+    assert_eq!(ended.rows("fulfilled"), 5, "{ended:?}");
+    november.expect_true_results();
+}
+
+/// A row that is planned can be looked at like any order.
+#[test]
+fn a_planned_row_is_shown() {
+    let shop = Shop::open();
+    let november = shop.sheet("november.csv").customers(2);
+    november.batch(&["--yes", "--limit", "1"]).expect_exit(0);
+    let listed = shop
+        .run(&["ref", "list", "--state", "planned", "-o", "json"])
+        .json();
+    let reference = listed[0]["ref"].as_str().or_fail("no ref").to_owned();
+    let shown = shop
+        .run(&["ref", "show", &reference, "-o", "json"])
+        .expect_exit(0);
+    assert_eq!(shown.json()["state"], "planned", "{shown:?}");
+    let waited = shop.run(&["ref", "wait", &reference]).expect_exit(8);
+    assert!(waited.stderr.contains("oneclick batch"), "{waited:?}");
 }
 
 /// Without a kill: a bad day from the first row to the last, and what is not known at the end is found later.

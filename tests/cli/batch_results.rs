@@ -188,6 +188,78 @@ fn the_retry_file_has_the_rows_of_killed_runs_and_is_the_operators_from_then_on(
     assert_eq!(shop.read("november.retry.csv"), mended);
 }
 
+/// The retry file is that of the rows that are undelivered now; what was mended in an older one is kept beside it.
+#[test]
+fn the_retry_file_follows_the_sheet_and_keeps_what_was_mended() {
+    let shop = Shop::open();
+    shop.sheet("november.csv")
+        .row("0600000001,500")
+        .customers(1)
+        .send()
+        .expect_exit(5);
+    assert_eq!(shop.records("november.retry.csv")[0]["phone"], "0600000001");
+    let mended = shop
+        .read("november.retry.csv")
+        .replace("0600000001", "0661111111");
+    fs::write(shop.home().join("november.retry.csv"), &mended).or_fail("the file can't be mended");
+    shop.sheet("november.csv")
+        .row("0600000002,500")
+        .customers(1)
+        .send()
+        .expect_exit(5);
+    let retry = shop.records("november.retry.csv");
+    assert_eq!((retry.len(), retry[0]["phone"].as_str()), (1, "0600000002"));
+    assert_eq!(shop.read("november.retry.1.csv"), mended);
+}
+
+/// A file of another batch, another account or another program is never written over.
+#[test]
+fn what_others_have_written_is_kept() {
+    let shop = Shop::open();
+    let november = shop.sheet("november.csv").customers(2);
+    fs::write(shop.home().join("november.results.csv"), "my own data\n").or_fail("no file");
+    november.send().expect_exit(0);
+    assert_eq!(shop.read("november.results.1.csv"), "my own data\n");
+    november.expect_true_results();
+    let real = shop.read("november.results.csv");
+    // A rehearsal in the same folder leaves the real results as they are.
+    shop.batch(&["november.csv", "--yes", "--simulate"])
+        .expect_exit(0);
+    assert_eq!(shop.read("november.results.2.csv"), real);
+    // Its own results a batch writes anew, as often as it likes.
+    shop.batch(&["november.csv", "--yes", "--simulate"])
+        .expect_exit(0);
+    assert!(!shop.home().join("november.results.3.csv").exists());
+}
+
+/// What is left out is counted for scripts, and every row of it is named.
+#[test]
+fn rows_that_are_left_out_are_named_and_counted() {
+    let shop = Shop::open();
+    let mut sheet = shop
+        .sheet("november.csv")
+        .customers(2)
+        .row("0770000001,100")
+        .row("0770000001,100");
+    for number in 0..30 {
+        sheet = sheet.row(&format!("bad{number},100"));
+    }
+    let sent = sheet.batch(&["--yes", "--skip-bad"]).expect_exit(0);
+    assert_eq!(
+        sent.json()["left_out"],
+        serde_json::json!({ "bad": 30, "repeats": sent.json()["left_out"]["repeats"] })
+    );
+    let rows = sent.json()["total"].as_u64().unwrap_or_default();
+    let repeats = sent.json()["left_out"]["repeats"].as_u64().unwrap_or_default();
+    assert_eq!((rows + repeats, repeats > 0), (4, true), "{sent:?}");
+    for number in 0..30 {
+        assert!(
+            sent.stderr.contains(&format!("`bad{number}`")),
+            "{number}: {sent:?}"
+        );
+    }
+}
+
 #[test]
 fn results_go_where_they_are_wanted() {
     let shop = Shop::open();
@@ -244,7 +316,7 @@ fn results_are_whole_after_a_kill() {
     november.expect_true_results();
 }
 
-const SUMMARY_KEYS: [&str; 14] = [
+const SUMMARY_KEYS: [&str; 16] = [
     "batch",
     "file",
     "total",
@@ -259,6 +331,8 @@ const SUMMARY_KEYS: [&str; 14] = [
     // Added to the contract's.
     "results",
     "gone",
+    "retry",
+    "left_out",
     "type",
 ];
 
@@ -340,7 +414,7 @@ fn a_sheet_from_a_pipe_goes_on_by_the_command_that_is_named() {
     let next = first.next().replace("--limit 2", "");
     let ended = shop.shell(&next).expect_exit(0).expect_posts(6);
     assert_eq!(ended.json()["batch"], "from a pipe", "{ended:?}");
-    assert_eq!(shop.records("stdin.results.csv").len(), 6);
+    assert_eq!(shop.records("from a pipe.results.csv").len(), 6);
     // The same rows through the same pipe are done.
     let words = ["batch", "-", "--yes", "--label", "from a pipe"];
     shop.run_with(&words, &text).expect_exit(0).expect_posts(6);

@@ -3,6 +3,7 @@
 use tokio::time::Instant;
 
 use super::super::event::Event;
+use super::super::schedule::Phase;
 use super::super::sweeper::{Found, Report};
 use super::{Done, Engine, Stopped};
 use crate::domain::{Order, State};
@@ -131,11 +132,29 @@ impl Engine<'_> {
 
     async fn swept(&mut self, report: Report) {
         self.is_wide |= report.is_blind;
+        if self.phase() == Phase::Settling && self.recovering.is_empty() {
+            self.recount();
+        }
         if let Some(auth) = report.refused {
             self.stop(Stopped::Auth(auth)).await;
         }
         if let Some(signal) = report.interrupted {
             self.stop(Stopped::Interrupted(signal)).await;
+        }
+    }
+
+    /// Other commands may have settled orders of this batch: the ledger knows how many are left.
+    fn recount(&mut self) {
+        while let Ok(found) = self.finds.try_recv() {
+            self.take(found);
+        }
+        match self.desk.ledger.accepted(&self.batch) {
+            Ok(accepted) if accepted == self.accepted => {}
+            Ok(accepted) => {
+                self.accepted = accepted;
+                (self.tell)(Event::Recounted);
+            }
+            Err(failure) => self.fail(failure.into()),
         }
     }
 

@@ -172,7 +172,7 @@ impl<'a> Reading<'a> {
     fn check_row(&mut self, is_cut: bool) {
         if is_cut {
             self.refuse_row(
-                "the last line has no line end, so the file may have been cut there; compare the row with the original, then add a line end, or name the sheet's face value with `--expect-total`",
+                "the last line has no line end, so the file may have been cut there; compare the row with the original; then press Enter behind it and save, or name the sheet's face value with `--expect-total`",
             );
         } else if self.record.is_stray {
             self.refuse_row(

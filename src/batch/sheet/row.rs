@@ -18,8 +18,6 @@ pub struct Rows {
     /// What stands before the rows and is still to be passed: the `sep=` line, the header.
     heading: u8,
     is_known_whole: bool,
-    /// Rows given so far.
-    passed: u64,
     blank: u64,
 }
 
@@ -52,7 +50,6 @@ impl Rows {
             heading: u8::from(layout.has_sep_line) + u8::from(layout.has_header),
             layout,
             is_known_whole,
-            passed: 0,
             blank: 0,
         })
     }
@@ -66,10 +63,8 @@ impl Rows {
             } else if self.heading > 0 {
                 self.heading -= 1;
             } else {
-                self.passed += 1;
                 row.line = row.record.line;
-                // One row typed by hand often has no line end; the last of several was probably cut.
-                row.is_cut = !self.is_known_whole && !row.record.is_ended && self.passed > 1;
+                row.is_cut = !self.is_known_whole && !row.record.is_ended;
                 row.belongs_to(&self.layout);
                 return Ok(true);
             }

@@ -1,16 +1,16 @@
 //! The end of a run: the summary, what is open, the exact command that continues, and the exit code.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 
 use serde_json::{Value, json};
 
 use super::preview::{count, is_good, rows_of, were};
 use super::report::Report;
-use super::{Job, unprintable};
+use super::{Job, LeftOut, unprintable};
 use crate::batch::{Outcome, Stopped};
 use crate::commands::link::Connected;
 use crate::commands::outcome::{auth_error, interrupted};
-use crate::config::shell_word;
 use crate::domain::{Money, State};
 use crate::error::{Error, ExitCode, Kind, Result};
 use crate::ledger::Batch;
@@ -31,6 +31,7 @@ struct Summary<'a> {
     cost: Money,
     next: Option<String>,
     retry_rows: u64,
+    left_out: LeftOut,
 }
 
 /// Shows the summary; an error where not every row has reached its good end.
@@ -40,6 +41,7 @@ pub(super) async fn conclude(
     batch: &Batch,
     outcome: &Outcome,
     mut report: Report<'_>,
+    left_out: LeftOut,
 ) -> Result<ExitCode> {
     let retry_rows = report.close().await?;
     let ledger = &connected.desk.ledger;
@@ -64,6 +66,7 @@ pub(super) async fn conclude(
         states,
         gone,
         retry_rows,
+        left_out,
     };
     let is_unfinished = summary.count(|state| state == State::Planned) > 0 || summary.open() > 0;
     summary.next = is_unfinished.then(|| job.next_command());
@@ -120,6 +123,8 @@ impl Summary<'_> {
             "stopped": self.stopped_word(),
             "next": self.next,
             "results": self.job.file.results.display().to_string(),
+            "retry": (self.retry_rows > 0).then(|| self.job.retry_path().display().to_string()),
+            "left_out": { "bad": self.left_out.bad, "repeats": self.left_out.repeats },
         })
     }
 
@@ -195,12 +200,20 @@ impl Summary<'_> {
         let worst = ExitCode::worst(errors.iter().map(Error::exit_code));
         let gravest = errors.into_iter().find(|error| error.exit_code() == worst)?;
         let continues = self.continuing().filter(|hint| !gravest.hints.contains(hint));
-        Some(gravest.maybe_hint(continues))
+        Some(gravest.maybe_hint(self.warning()).maybe_hint(continues))
     }
 
     /// What is done, what is open and the command that continues.
     fn standing(&self) -> String {
         worded(&self.states)
+    }
+
+    /// What must not be done with rows whose outcome is unknown, whatever else is told.
+    fn warning(&self) -> Option<String> {
+        let is_unknown = self.count(|state| matches!(state, State::Unknown | State::Sending)) > 0;
+        is_unknown.then(|| {
+            "do not send the unknown rows under another label or ref: they may have been paid".to_owned()
+        })
     }
 
     fn continuing(&self) -> Option<String> {
@@ -260,7 +273,6 @@ impl Summary<'_> {
                     self.standing()
                 ),
             )
-            .hint("do not send them under another label or ref: they may have been paid")
             .hint("the same command asks again, and so does `oneclick ref check`")
         })
     }
@@ -335,17 +347,18 @@ impl Summary<'_> {
             }
             let retry = self.job.retry_path().display().to_string();
             error.hint(format!(
-                "mend the rows of {retry}, then send them: `oneclick batch {}`",
-                shell_word(&retry)
+                "mend the rows of {retry}, then send them: `{}`",
+                self.job.retry_command(&retry)
             ))
         })
     }
 
     fn unwritten(&self) -> Option<Error> {
         let trouble = self.report.trouble.as_ref()?;
+        let is_full = matches!(trouble.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
         Some(
             Error::new(
-                Kind::Internal,
+                if is_full { Kind::Ledger } else { Kind::Internal },
                 "results_unwritten",
                 format!("the results are not complete: {trouble}"),
             )
@@ -355,9 +368,10 @@ impl Summary<'_> {
 }
 
 /// `38 fulfilled, 2 refunded`.
-fn worded(states: &BTreeMap<State, u64>) -> String {
+pub(super) fn worded(states: &BTreeMap<State, u64>) -> String {
     let states: Vec<_> = states
         .iter()
+        .filter(|(_, orders)| **orders > 0)
         .map(|(state, orders)| format!("{} {state}", count(*orders)))
         .collect();
     states.join(", ")

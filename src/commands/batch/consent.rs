@@ -4,7 +4,7 @@ use super::preview::{count as grouped, repeat_of, rows_of, were};
 use super::{Job, Planned};
 use crate::batch::{KEPT_MAX, Preview};
 use crate::commands::link::Connected;
-use crate::domain::Environment;
+use crate::domain::{Environment, shown};
 use crate::error::{Error, Result};
 use crate::ledger::Planner;
 
@@ -40,13 +40,17 @@ pub(super) async fn repeats(job: &Job<'_>, planner: &Planner) -> Result<bool> {
         return Ok(false);
     }
     if printer.is_interactive() {
-        let question = format!("send the repeats as well ({})?", rows_of(count));
+        let question = format!(
+            "send the repeats as well ({}; no leaves them out)?",
+            rows_of(count)
+        );
         return job.session.ask(&question).await;
     }
     let first = first.first().map(repeat_of).unwrap_or_default();
     let message = format!(
-        "{} of the sheet are repeats: {first}; nothing was sent",
-        rows_of(count)
+        "{} of the sheet {}: {first}; nothing was sent",
+        rows_of(count),
+        were(count, "is a repeat", "are repeats")
     );
     Err(Error::usage("repeat", message)
         .hint("if they are meant, add `--again`; `--skip-bad` leaves them out and sends the others"))
@@ -118,7 +122,16 @@ async fn typed(job: &Job<'_>, connected: &Connected, preview: &Preview) -> Resul
                 .chars()
                 .filter(|character| !character.is_whitespace())
                 .collect();
-            digits == face.to_string()
+            let is_the_total = digits == face.to_string();
+            if !is_the_total && !digits.is_empty() {
+                let message = format!(
+                    "`{}` is not the total, {} DZD; nothing was sent",
+                    shown(&answer),
+                    grouped(face)
+                );
+                return Err(Error::usage("total_not_confirmed", message).hint("type its digits alone"));
+            }
+            is_the_total
         }
     };
     if is_given {

@@ -4,6 +4,19 @@ use super::Job;
 use crate::config::shell_word;
 
 impl Job<'_> {
+    /// The command line that sends the file of rows to be retried, for the same account.
+    pub(super) fn retry_command(&self, retry: &str) -> String {
+        let mut words = vec!["oneclick".to_owned()];
+        if self.session.simulates {
+            words.push("--simulate".to_owned());
+        }
+        if let Some(profile) = &self.session.config.profile {
+            words.extend(["--profile".to_owned(), profile.value.clone()]);
+        }
+        words.extend(["batch".to_owned(), retry.to_owned()]);
+        line_of(&words)
+    }
+
     /// The command line to be typed again: what was typed, without what belonged to one run only.
     pub(super) fn next_command(&self) -> String {
         let mut words = vec!["oneclick".to_owned()];
@@ -25,10 +38,11 @@ impl Job<'_> {
         if self.sending.confirm_total.is_some() {
             words.push("--yes".to_owned());
         }
-        words
-            .iter()
-            .map(|word| shell_word(word))
-            .collect::<Vec<_>>()
-            .join(" ")
+        line_of(&words)
     }
+}
+
+fn line_of(words: &[String]) -> String {
+    let words: Vec<_> = words.iter().map(|word| shell_word(word)).collect();
+    words.join(" ")
 }

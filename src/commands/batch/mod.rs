@@ -1,5 +1,6 @@
 //! `batch`: a sheet of top-ups, safe to type again: it is the resume (design, section 4).
 
+mod aside;
 mod conclude;
 mod consent;
 mod continuing;
@@ -83,7 +84,7 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
         Request::Send(sending) => {
             let sheet_file = sending.source.prepare(session, sending)?;
             // A sheet that was cut has another total: it is compared before anything is sent.
-            let sheet = sheet::open(&sheet_file.path)?.known_whole(sending.expect_total.is_some());
+            let sheet = sheet_file.open()?.known_whole(sending.expect_total.is_some());
             let connected = session.connect().await?;
             let job = Job {
                 session,
@@ -115,6 +116,27 @@ enum Planned {
     Stored(Batch),
     /// It is staged.
     Staged(Box<Planner>, Reading),
+}
+
+/// Rows of the sheet that are not part of the batch.
+#[derive(Debug, Clone, Copy, Default)]
+struct LeftOut {
+    /// They can't be sent.
+    bad: u64,
+    /// Nobody has consented to the repeats.
+    repeats: u64,
+}
+
+impl LeftOut {
+    fn of(planned: &Planned, with_repeats: bool) -> Result<Self> {
+        let Planned::Staged(staged, reading) = planned else {
+            return Ok(Self::default());
+        };
+        Ok(Self {
+            bad: reading.bad + staged.clashes(0)?.0,
+            repeats: if with_repeats { 0 } else { staged.repeats(0)?.0 },
+        })
+    }
 }
 
 impl Planned {
@@ -171,8 +193,9 @@ impl Job<'_> {
         if sheet::open(&self.file.path)?.digest() != self.sheet.digest() {
             return Err(changed(&self.file.shown));
         }
+        let left_out = LeftOut::of(&planned, with_repeats)?;
         let batch = self.store(connected, &terms, planned, with_repeats)?;
-        self.send(connected, batch, &preview, balance).await
+        self.send(connected, batch, &preview, balance, left_out).await
     }
 
     fn check_key(&self, connected: &Connected) -> Result<()> {
@@ -341,6 +364,7 @@ impl Job<'_> {
         batch: Batch,
         preview: &Preview,
         balance: Money,
+        left_out: LeftOut,
     ) -> Result<ExitCode> {
         let desk: &Arc<Desk> = &connected.desk;
         let options = self.options(connected, preview, balance);
@@ -351,7 +375,7 @@ impl Job<'_> {
         .await;
         report.finish();
         let outcome = ran.map_err(unrecorded)?;
-        conclude::conclude(self, connected, &batch, &outcome, report).await
+        conclude::conclude(self, connected, &batch, &outcome, report, left_out).await
     }
 
     fn options(&self, connected: &Connected, preview: &Preview, balance: Money) -> Options {

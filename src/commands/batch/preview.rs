@@ -25,9 +25,9 @@ pub(super) fn check_rows(session: &Session, sending: &Sending, planned: &Planned
     for refusal in &reading.refusals {
         printer.warn(&line_of(refusal));
     }
-    let shown = u64::try_from(reading.refusals.len()).unwrap_or(u64::MAX);
-    if reading.bad > shown {
-        printer.warn(&format!("and more: {} rows can't be sent", count(reading.bad)));
+    let untold = reading.bad.saturating_sub(reading.told);
+    if untold > 0 {
+        printer.warn(&format!("and {} more can't be sent", rows_of(untold)));
     }
     let (clashing, clashes) = staged.clashes(KEPT_MAX)?;
     bad += clashing;
@@ -84,6 +84,7 @@ fn tell_remarks(printer: &Printer, reading: &Reading) {
     if let Some((line, remark)) = reading.notes.first() {
         let others = match reading.noted {
             1 => String::new(),
+            2 => ", and one more cell like it".to_owned(),
             more => format!(", and {} more cells like it", count(more - 1)),
         };
         printer.note(&format!("{}{others}", repair(*line, remark)));
@@ -98,6 +99,7 @@ fn tell_remarks(printer: &Printer, reading: &Reading) {
     if let Some((line, phone, plan)) = &reading.misfit {
         let others = match reading.misfits {
             1 => String::new(),
+            2 => ", and one more cell like it".to_owned(),
             more => format!(", and {} more", rows_of(more - 1)),
         };
         printer.warn(&format!(
@@ -120,6 +122,9 @@ fn line_of(refusal: &Refusal) -> String {
         value,
         reason,
     } = refusal;
+    if column == "row" {
+        return format!("line {line}, `{value}`: {reason}");
+    }
     // Most reasons name the value themselves.
     if value.is_empty() || reason.contains(value.as_str()) {
         format!("line {line}, column `{column}`: {reason}")

@@ -3,11 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use super::{Job, unwritable};
+use super::conclude::worded;
+use super::{Job, aside, unwritable};
 use crate::batch::{Event, Layout, Results, Retry};
 use crate::commands::link::Connected;
 use crate::commands::send::told;
@@ -47,6 +50,10 @@ pub(super) struct Report<'a> {
     /// Rows whose ref is another order's.
     pub held_clashes: u64,
     lines_before: u64,
+    /// Whether a line could not be written.
+    is_cut: bool,
+    /// Whether other commands have made or moved orders of these rows: the results are written anew.
+    has_others: bool,
     /// When the run began.
     pub started: Instant,
     pace: Pace,
@@ -54,6 +61,15 @@ pub(super) struct Report<'a> {
     shown: Option<Instant>,
     /// What is waited for, and until when.
     waiting: Option<(String, Instant)>,
+}
+
+/// The rows of the sheet by state, whoever has made their orders.
+fn counts_of(desk: &Desk, batch: &Batch) -> Result<BTreeMap<State, u64>> {
+    let mut counts = desk.ledger.standings(batch)?.states;
+    for (state, orders) in desk.ledger.standings_elsewhere(batch)?.states {
+        *counts.entry(state).or_default() += orders;
+    }
+    Ok(counts)
 }
 
 /// Rows sent in the last minute.
@@ -95,11 +111,8 @@ impl<'a> Report<'a> {
     pub fn begin(job: &'a Job<'a>, connected: &'a Connected, batch: &Batch) -> Result<Self> {
         let desk = &connected.desk;
         let before = desk.ledger.standings(batch)?;
-        let mut counts = before.states.clone();
         let elsewhere = desk.ledger.standings_elsewhere(batch)?.states;
-        for (state, orders) in &elsewhere {
-            *counts.entry(*state).or_default() += orders;
-        }
+        let counts = counts_of(desk, batch)?;
         let mut report = Self {
             total: counts.values().sum(),
             layout: job.layout(),
@@ -116,12 +129,15 @@ impl<'a> Report<'a> {
             held_caps: 0,
             held_clashes: 0,
             lines_before: 0,
+            has_others: false,
+            is_cut: false,
             started: Instant::now(),
             pace: Pace::default(),
             waiting: None,
             shown: None,
         };
         if !report.is_written() {
+            report.move_strangers_aside()?;
             let mut results = report.rewritten()?.map_err(unwritable)?;
             results.publish().map_err(unwritable)?;
             report.lines_before = results.lines();
@@ -161,6 +177,25 @@ impl<'a> Report<'a> {
         ))
     }
 
+    /// Results of another batch, account or program are not written over.
+    fn move_strangers_aside(&self) -> Result<()> {
+        let path = &self.job.file.results;
+        let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+        if is_file && !aside::is_of(&self.desk.ledger, &self.batch, path)? {
+            self.tell_moved(path, aside::put(path).map_err(unwritable)?.as_path());
+        }
+        Ok(())
+    }
+
+    fn tell_moved(&self, from: &Path, to: &Path) {
+        let message = format!(
+            "`{}` was not as this batch left it; it is kept as `{}`",
+            from.display(),
+            to.display()
+        );
+        self.job.session.printer.warn(&message);
+    }
+
     /// The results of everything that has ended, in the order of the sheet.
     fn rewritten(&self) -> Result<io::Result<Results>> {
         let mut results = match Results::begin(&self.job.file.results, &self.layout) {
@@ -177,9 +212,20 @@ impl<'a> Report<'a> {
         Ok(written.map(|()| results))
     }
 
-    /// The rows that were definitely not delivered, ready to be mended and sent.
-    fn retry(&self) -> Result<io::Result<u64>> {
+    /// The rows that were definitely not delivered, ready to be mended and sent. How many they are, and what is to be
+    /// noted of the file where it was written. It may have been mended since it was last written: it is written again
+    /// only when there are others to mend, and what was mended is kept.
+    fn retry(&self) -> Result<io::Result<(u64, Option<String>)>> {
         let path = self.job.retry_path();
+        let known = self
+            .batch
+            .retried
+            .as_deref()
+            .and_then(|noted| noted.split_once('|'));
+        if self.undelivered() == 0 && known.is_none() {
+            return Ok(Ok((0, None)));
+        }
+        let mut refs = Sha256::new();
         let mut retry = match Retry::begin(&path, &self.layout) {
             Ok(retry) => retry,
             Err(error) => return Ok(Err(error)),
@@ -189,14 +235,30 @@ impl<'a> Report<'a> {
             let is_undelivered = matches!(row.order.state, State::Rejected | State::Refunded);
             if written.is_ok() && is_undelivered && row.cells.is_some() {
                 written = retry.write(row.cells.as_deref(), &row.order);
+                refs.update(row.order.intent.reference.as_str());
+                refs.update("\n");
             }
             Ok(())
         })?;
-        let lines = retry.lines();
+        let (lines, refs) = (retry.lines(), aside::brief(refs));
+        let there = aside::digest(&path);
+        let is_the_same = known.is_some_and(|(noted, _)| noted == refs);
+        if written.is_ok() && is_the_same && (there.is_some() || lines == 0) {
+            return Ok(Ok((lines, None)));
+        }
+        let is_ours = there.as_deref() == known.map(|(_, bytes)| bytes);
         Ok(written
-            .and_then(|()| retry.publish())
+            .and_then(|()| {
+                if there.is_some() && !is_ours {
+                    self.tell_moved(&path, &aside::put(&path)?);
+                }
+                retry.publish()
+            })
             .and_then(|()| retry.finish())
-            .map(|()| lines))
+            .map(|()| {
+                let bytes = aside::digest(&path).unwrap_or_default();
+                (lines, Some(format!("{refs}|{bytes}")))
+            }))
     }
 
     /// One thing that has happened.
@@ -215,6 +277,14 @@ impl<'a> Report<'a> {
             }
             Event::Existing(order) => {
                 self.count(State::Planned, order.state, 1);
+                self.has_others = true;
+            }
+            Event::Recounted => {
+                // Counts that can't be read now stay as they were; the summary reads them again.
+                if let Ok(counts) = counts_of(self.desk, &self.batch) {
+                    self.counts = counts;
+                }
+                self.has_others = true;
             }
             Event::Held(row, hold) => self.held(row, hold),
             Event::Waiting { why, length } => {
@@ -257,7 +327,7 @@ impl<'a> Report<'a> {
             let message =
                 format!("the results can't be written any more: {error}; the ledger has them all the same");
             self.job.session.printer.warn(&message);
-            self.trouble.get_or_insert(error);
+            self.is_cut = true;
             self.results = None;
         }
     }
@@ -293,6 +363,9 @@ impl<'a> Report<'a> {
         }
         self.shown = Some(Instant::now());
         let (counts, total) = (&self.counts, self.total);
+        self.job
+            .session
+            .set_last_words(worded(counts), self.job.next_command());
         let of = |wanted: fn(State) -> bool| -> u64 {
             counts
                 .iter()
@@ -351,12 +424,18 @@ impl<'a> Report<'a> {
 
     /// Writes the results in the order of the sheet, and the rows to be retried. How many those are.
     pub async fn close(&mut self) -> Result<u64> {
-        if self.results.is_none() && self.trouble.is_none() {
+        if self.results.is_none() && !self.is_cut {
             return Ok(self.undelivered());
         }
         let mut outcome = Ok(());
+        if self.is_cut {
+            // Lines that could not be written are missing until the file is written anew.
+            outcome = self
+                .rewritten()?
+                .and_then(|mut results| results.publish().and_then(|()| results.finish()));
+        }
         if let Some(results) = self.results.take() {
-            let has_grown = results.lines() > self.lines_before;
+            let has_grown = results.lines() > self.lines_before || self.has_others;
             outcome = results.finish();
             if outcome.is_ok() && has_grown {
                 outcome = self
@@ -364,14 +443,13 @@ impl<'a> Report<'a> {
                     .and_then(|mut results| results.publish().and_then(|()| results.finish()));
             }
         }
-        let undelivered = self.undelivered();
-        let is_there = self.job.retry_path().exists();
-        // It may have been mended already: it is written again only when there are others to mend.
-        let is_due = undelivered != self.batch.retried || (undelivered > 0 && !is_there);
-        let retry = if is_due { self.retry()? } else { Ok(undelivered) };
-        let lines = *retry.as_ref().unwrap_or(&0);
-        if is_due && retry.is_ok() {
-            self.desk.ledger.note_retried(&self.batch, undelivered).await?;
+        let retry = self.retry()?;
+        let lines = retry.as_ref().map_or(0, |(lines, _)| *lines);
+        if let Ok((_, Some(noted))) = &retry {
+            self.desk
+                .ledger
+                .note_retried(&self.batch, Some(noted.clone()))
+                .await?;
         }
         if outcome.is_ok()
             && let (Some(sheet), Some(mark)) = (&self.batch.sheet, self.mark())

@@ -5,8 +5,9 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::Sending;
+use crate::batch::sheet::{self, Sheet};
 use crate::commands::session::Session;
-use crate::domain::{Label, LabelError};
+use crate::domain::{Label, LabelError, shown};
 use crate::error::{Error, Result};
 
 /// Where the sheet is.
@@ -120,7 +121,7 @@ fn of_stdin(session: &Session, sending: &Sending) -> Result<SheetFile> {
     let results = sending
         .results
         .clone()
-        .unwrap_or_else(|| PathBuf::from(format!("{STDIN_LABEL}.results.csv")));
+        .unwrap_or_else(|| PathBuf::from(format!("{}.results.csv", file_name_of(&label))));
     let keep = directory.join(format!("{}.csv", file_name_of(&label)));
     Ok(SheetFile {
         path: draft,
@@ -176,6 +177,19 @@ fn file_name_of(label: &Label) -> String {
 }
 
 impl SheetFile {
+    /// Learns what the sheet is.
+    pub fn open(&self) -> Result<Sheet> {
+        sheet::open(&self.path).map_err(|error| {
+            let mut error = Error::from(error);
+            if self.is_stdin() {
+                // The file that it is kept in is ours.
+                let path = format!("`{}`", shown(&self.path.display().to_string()));
+                error.message = error.message.replace(&path, &self.shown);
+            }
+            error
+        })
+    }
+
     /// Whether the sheet came from standard input.
     pub fn is_stdin(&self) -> bool {
         self.keep.is_some()

@@ -251,14 +251,18 @@ impl Ledger {
         )?)
     }
 
-    /// Face values and costs of the orders of a batch that have or may have paid.
+    /// Face values and costs of the rows of a batch's sheet that have or may have paid, whoever has made their orders.
     pub fn paid(&self, batch: &Batch) -> Result<Paid> {
         let reader = self.reader();
         let states = state_words(State::may_have_paid);
         let mut statement = reader.prepare_cached(&format!(
-            "SELECT amount, cost FROM orders WHERE batch_id = ?1 AND state IN ({states})"
+            "SELECT amount, cost FROM orders WHERE batch_id = ?1 AND row IS NOT NULL AND state IN ({states}) \
+             UNION ALL SELECT o.amount, o.cost FROM sheets JOIN sheet_rows AS s ON s.sheet_id = sheets.id \
+             JOIN orders AS o ON o.id = s.order_id WHERE sheets.id = ?2 AND sheets.elsewhere > 0 \
+             AND o.batch_id IS NOT ?1 AND o.state IN ({states})"
         ))?;
-        let mut rows = statement.query([batch.id])?;
+        let sheet = batch.sheet.as_ref().map(|sheet| sheet.id);
+        let mut rows = statement.query((batch.id, sheet))?;
         let mut paid = Paid {
             face: 0,
             cost: Money::ZERO,

@@ -99,6 +99,27 @@ impl Sheet {
         &self.layout.columns
     }
 
+    /// Columns that are not used and whose names look like a slip of the keyboard, a sentence each: `pln` for `plan`.
+    pub fn slips(&self) -> Vec<String> {
+        let columns = self.columns();
+        let missing: Vec<_> = [
+            (Role::Amount, columns.amount),
+            (Role::Plan, columns.plan),
+            (Role::Reference, columns.reference),
+        ]
+        .into_iter()
+        .filter_map(|(role, column)| column.is_none().then_some(role))
+        .collect();
+        let slip = |name: &String| {
+            let (_, known) = names::near(name, &missing)?;
+            Some(format!(
+                "the column `{}` is not used; if it is meant, name it `{known}`",
+                shown(name)
+            ))
+        };
+        self.layout.unused.iter().filter_map(slip).collect()
+    }
+
     /// The caller knows by other means, such as its total, that the file is not cut: then its last line may be
     /// without a line end, as Google Sheets leaves it.
     #[must_use]

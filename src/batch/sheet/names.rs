@@ -120,6 +120,16 @@ pub(super) fn role(cell: &str) -> Option<(Role, Strength)> {
     weak.map(|role| (role, Strength::Weak))
 }
 
+/// What a name that means nothing here was perhaps meant to be: one letter away from a name of one of `roles`.
+pub(super) fn near(cell: &str, roles: &[Role]) -> Option<(Role, &'static str)> {
+    let name = normal(cell);
+    let is_near = |known: &&str| known.chars().count() > 3 && strsim::damerau_levenshtein(&name, known) == 1;
+    roles.iter().find_map(|role| {
+        let known = role.strong().split_whitespace().find(is_near)?;
+        Some((*role, known))
+    })
+}
+
 /// Small words that names are told with or without.
 const SMALL_WORDS: &[&str] = &[
     "de", "du", "des", "d", "le", "la", "l", "of", "the", "en", "in", "a",

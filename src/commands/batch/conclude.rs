@@ -273,7 +273,7 @@ impl Summary<'_> {
                     self.standing()
                 ),
             )
-            .hint("the same command asks again, and so does `oneclick ref check`")
+            .hint("the same command asks again, and so does `oneclick ref check`; what stays unknown, the provider's support can tell, and `oneclick ref settle` stores")
         })
     }
 

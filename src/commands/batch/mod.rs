@@ -19,7 +19,7 @@ pub use crate::batch::sheet::PlanCell;
 use crate::batch::sheet::{self, Sheet};
 use crate::batch::{Bounds, Options, Preview, Reading, Terms, Unsettled};
 use crate::config::Concurrency;
-use crate::domain::{Amount, Catalogue, Label, Money};
+use crate::domain::{Amount, Catalogue, Label, Money, State};
 use crate::error::{Error, ExitCode, Kind, Result};
 use crate::ledger::{Batch, BatchLock, NewSheet, Planner};
 use crate::topup::Desk;
@@ -160,6 +160,9 @@ impl Job<'_> {
         limiter.set_steady(self.session.rate_for(desk.account.environment));
         let _lock = self.lock(connected)?;
         let (terms, planned) = self.plan(connected).await?;
+        for slip in self.sheet.slips() {
+            self.session.printer.warn(&slip);
+        }
         for remark in self.sheet.remarks() {
             self.session.printer.note(&remark);
         }
@@ -254,7 +257,11 @@ impl Job<'_> {
     /// is a repeat now.
     async fn settle_lost(&self, connected: &Connected, batch: &Batch) -> Result<()> {
         let progress = self.session.printer.spinner();
-        progress.say("asking about rows whose answers were lost");
+        let standings = connected.desk.ledger.standings(batch)?;
+        let is_lost = |state| matches!(state, State::Unknown | State::Sending);
+        if standings.count(is_lost) + standings.count_gone(is_lost) > 0 {
+            progress.say("asking about rows whose answers were lost");
+        }
         let settled = crate::batch::settle_lost(&connected.desk, batch).await;
         progress.finish();
         match settled {

@@ -9,9 +9,9 @@ use crate::batch::{Bounds, KEPT_MAX, PlanTotals, Preview, Reading, Totals};
 use crate::commands::link::Connected;
 use crate::commands::send::told;
 use crate::commands::session::Session;
-use crate::domain::{Money, State, group_thousands};
+use crate::domain::{Money, State, group_thousands, in_algiers};
 use crate::error::{Error, Kind, Result};
-use crate::ledger::{Fate, Repeat, Resolved};
+use crate::ledger::{Batch, Fate, Repeat, Resolved};
 use crate::output::{Cell, Column, Printer, Table, Tone};
 
 /// Refuses a sheet with rows that can't be sent, unless they are to be left out.
@@ -190,9 +190,19 @@ impl Shown<'_> {
     fn tell_around(&self) {
         let printer = &self.job.session.printer;
         let (account, preview) = (&self.connected.desk.account, self.preview);
+        let begun = |batch: &Batch| format!(", begun on {}", in_algiers(batch.created_at));
+        let since = match self.planned {
+            Planned::Stored(batch) => Some(begun(batch)),
+            // The sheet has changed, or it is another one.
+            Planned::Staged(staged, _) => staged
+                .batch()
+                .map(|batch| begun(batch) + "; if this is another sheet, give it a `--label` of its own"),
+        };
         printer.note(&format!(
-            "batch `{}` from {}, account {account}",
-            self.job.label, self.job.file.shown
+            "batch `{}` from {}, account {account}{}",
+            self.job.label,
+            self.job.file.shown,
+            since.unwrap_or_default()
         ));
         if preview.already() > 0 {
             let states: Vec<_> = preview
@@ -304,6 +314,10 @@ impl Shown<'_> {
 
     /// Refuses a run that the balance, a cap or `--max-total` does not let through.
     pub fn check_bounds(&self, bounds: &Bounds) -> Result<()> {
+        if let Some(row) = self.preview.runs_out_at.filter(|_| self.job.sending.until_empty) {
+            let message = format!("the money runs out at line {row}; the rows from there on stay planned");
+            self.job.session.printer.warn(&message);
+        }
         match self
             .over_max_total()
             .or_else(|| self.over_day(bounds))

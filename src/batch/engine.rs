@@ -4,7 +4,7 @@
 mod answers;
 mod start;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -125,7 +125,7 @@ pub async fn run(
         is_proven: false,
         first_sent: None,
         lost: VecDeque::new(),
-        recovering: HashSet::new(),
+        recovering: HashMap::new(),
         found,
         finds,
         cursor: ClaimCursor::default(),
@@ -175,7 +175,8 @@ struct Engine<'a> {
     first_sent: Option<Instant>,
     /// Lost rows that wait to be asked for.
     lost: VecDeque<Order>,
-    recovering: HashSet<Ref>,
+    /// Rows that are being asked for, and where they stand as far as sweeps have told.
+    recovering: HashMap<Ref, State>,
     found: mpsc::Sender<Found>,
     finds: mpsc::Receiver<Found>,
     cursor: ClaimCursor,

@@ -33,8 +33,8 @@ impl Engine<'_> {
                 self.ready.push_front(*written);
             }
             Ok(Done::Recovered(reference, recovered)) => {
-                self.recovering.remove(&reference);
-                self.sent(State::Unknown, recovered).await;
+                let from = self.recovering.remove(&reference).unwrap_or(State::Unknown);
+                self.sent(from, recovered).await;
             }
             Ok(Done::Swept(report)) => {
                 self.is_sweeping = false;
@@ -106,10 +106,16 @@ impl Engine<'_> {
 
     pub(super) fn take(&mut self, found: Found) {
         match found {
-            Found::Moved(from, order) => self.moved(from, &order),
+            Found::Moved(from, order) => {
+                // A sweep and a question may find the same row: it moves once from where it stood.
+                if let Some(known) = self.recovering.get_mut(&order.intent.reference) {
+                    *known = order.state;
+                }
+                self.moved(from, &order);
+            }
             Found::Waiting(why, length) => (self.tell)(Event::Waiting { why: &why, length }),
             Found::Lost(order) => {
-                if !self.recovering.contains(&order.intent.reference) {
+                if !self.recovering.contains_key(&order.intent.reference) {
                     self.lost.push_back(*order);
                 }
             }
@@ -117,7 +123,10 @@ impl Engine<'_> {
     }
 
     fn moved(&mut self, from: State, order: &Order) {
-        if from == order.state {
+        // What has ended stays so, whoever tells of it last.
+        if from == order.state
+            || (from.is_final() && !order.state.is_final() && order.state != State::Planned)
+        {
             return;
         }
         if from == State::Accepted {

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::super::sweeper::{self, Found, Task};
 use super::{Done, Engine, Stopped};
+use crate::domain::State;
 use crate::ledger::{Batch, Caps, ClaimCursor, Claims, Guard};
 use crate::topup::{self, Desk, Halt};
 
@@ -115,9 +116,10 @@ impl Engine<'_> {
                 return;
             };
             let reference = order.intent.reference.clone();
-            if !self.recovering.insert(reference.clone()) {
+            if self.recovering.contains_key(&reference) {
                 continue;
             }
+            self.recovering.insert(reference.clone(), State::Unknown);
             let desk = Arc::clone(&self.desk);
             self.tasks.spawn(async move {
                 // A row that the sheet no longer has is asked about, and not sent again.

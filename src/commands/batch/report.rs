@@ -65,11 +65,16 @@ pub(super) struct Report<'a> {
 
 /// The rows of the sheet by state, whoever has made their orders.
 fn counts_of(desk: &Desk, batch: &Batch) -> Result<BTreeMap<State, u64>> {
-    let mut counts = desk.ledger.standings(batch)?.states;
-    for (state, orders) in desk.ledger.standings_elsewhere(batch)?.states {
-        *counts.entry(state).or_default() += orders;
+    let ours = desk.ledger.standings(batch)?.states;
+    Ok(together(&ours, &desk.ledger.standings_elsewhere(batch)?.states))
+}
+
+fn together(ours: &BTreeMap<State, u64>, elsewhere: &BTreeMap<State, u64>) -> BTreeMap<State, u64> {
+    let mut counts = ours.clone();
+    for (state, orders) in elsewhere {
+        *counts.entry(*state).or_default() += orders;
     }
-    Ok(counts)
+    counts
 }
 
 /// Rows sent in the last minute.
@@ -112,7 +117,7 @@ impl<'a> Report<'a> {
         let desk = &connected.desk;
         let before = desk.ledger.standings(batch)?;
         let elsewhere = desk.ledger.standings_elsewhere(batch)?.states;
-        let counts = counts_of(desk, batch)?;
+        let counts = together(&before.states, &elsewhere);
         let mut report = Self {
             total: counts.values().sum(),
             layout: job.layout(),

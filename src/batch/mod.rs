@@ -23,5 +23,5 @@ pub use event::Event;
 pub use plan::{KEPT_MAX, Reading, Terms};
 pub use preview::{Bounds, PlanTotals, Preview, Totals};
 pub use results::{Layout, Results};
-pub use retry::Retry;
+pub use retry::{Retry, is_undelivered};
 pub use settle::{Unsettled, settle_lost};

@@ -92,7 +92,7 @@ impl Retry {
 }
 
 /// Whether it is certain that nobody got credit and no money is gone.
-fn is_undelivered(state: State) -> bool {
+pub fn is_undelivered(state: State) -> bool {
     match state {
         State::Rejected | State::Refunded => true,
         State::Planned

@@ -220,7 +220,7 @@ impl Ledger {
 
     /// Notes for which undelivered orders the file of rows to be retried stands, and its bytes: it is written again
     /// when there are others, and else left to whoever mends it.
-    pub async fn note_retried(&self, batch: &Batch, retried: Option<String>) -> Result<()> {
+    pub async fn note_retried(&self, batch: &Batch, retried: String) -> Result<()> {
         let id = batch.id;
         self.writer
             .write(move |connection| {

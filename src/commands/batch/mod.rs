@@ -119,24 +119,12 @@ enum Planned {
 }
 
 /// Rows of the sheet that are not part of the batch.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct LeftOut {
     /// They can't be sent.
     bad: u64,
     /// Nobody has consented to the repeats.
     repeats: u64,
-}
-
-impl LeftOut {
-    fn of(planned: &Planned, with_repeats: bool) -> Result<Self> {
-        let Planned::Staged(staged, reading) = planned else {
-            return Ok(Self::default());
-        };
-        Ok(Self {
-            bad: reading.bad + staged.clashes(0)?.0,
-            repeats: if with_repeats { 0 } else { staged.repeats(0)?.0 },
-        })
-    }
 }
 
 impl Planned {
@@ -167,7 +155,7 @@ impl Job<'_> {
             self.session.printer.note(&remark);
         }
         self.check_expectations(&planned)?;
-        preview::check_rows(self.session, self.sending, &planned)?;
+        let bad = preview::check_rows(self.session, self.sending, &planned)?;
         let balance = self.session.balance(&desk.client).await?.balance;
         let bounds = self.bounds(connected, balance)?;
         let with_repeats = match &planned {
@@ -196,7 +184,11 @@ impl Job<'_> {
         if sheet::open(&self.file.path)?.digest() != self.sheet.digest() {
             return Err(changed(&self.file.shown));
         }
-        let left_out = LeftOut::of(&planned, with_repeats)?;
+        let repeats = match &planned {
+            Planned::Staged(staged, _) if !with_repeats => staged.repeats(0)?.0,
+            _ => 0,
+        };
+        let left_out = LeftOut { bad, repeats };
         let batch = self.store(connected, &terms, planned, with_repeats)?;
         self.send(connected, batch, &preview, balance, left_out).await
     }

@@ -14,10 +14,10 @@ use crate::error::{Error, Kind, Result};
 use crate::ledger::{Batch, Fate, Repeat, Resolved};
 use crate::output::{Cell, Column, Printer, Table, Tone};
 
-/// Refuses a sheet with rows that can't be sent, unless they are to be left out.
-pub(super) fn check_rows(session: &Session, sending: &Sending, planned: &Planned) -> Result<()> {
+/// Refuses a sheet with rows that can't be sent, unless they are to be left out. How many those are.
+pub(super) fn check_rows(session: &Session, sending: &Sending, planned: &Planned) -> Result<u64> {
     let Planned::Staged(staged, reading) = planned else {
-        return Ok(());
+        return Ok(0);
     };
     let printer = &session.printer;
     tell_remarks(printer, reading);
@@ -35,13 +35,13 @@ pub(super) fn check_rows(session: &Session, sending: &Sending, planned: &Planned
         printer.warn(&clash(resolved));
     }
     if bad == 0 {
-        return Ok(());
+        return Ok(0);
     }
     if sending.skip_bad {
         let are = were(bad, "is", "are");
         printer.warn(&format!("{} {are} left out (`--skip-bad`)", rows_of(bad)));
         return if reading.rows > clashing {
-            Ok(())
+            Ok(bad)
         } else {
             Err(nothing_left())
         };

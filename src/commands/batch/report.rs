@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::conclude::worded;
 use super::{Job, aside, unwritable};
-use crate::batch::{Event, Layout, Results, Retry};
+use crate::batch::{Event, Layout, Results, Retry, is_undelivered};
 use crate::commands::link::Connected;
 use crate::commands::send::told;
 use crate::domain::{Order, State};
@@ -237,8 +237,7 @@ impl<'a> Report<'a> {
         };
         let mut written = Ok(());
         self.desk.ledger.each_order(&self.batch, &mut |row| {
-            let is_undelivered = matches!(row.order.state, State::Rejected | State::Refunded);
-            if written.is_ok() && is_undelivered && row.cells.is_some() {
+            if written.is_ok() && is_undelivered(row.order.state) && row.cells.is_some() {
                 written = retry.write(row.cells.as_deref(), &row.order);
                 refs.update(row.order.intent.reference.as_str());
                 refs.update("\n");
@@ -411,11 +410,8 @@ impl<'a> Report<'a> {
     }
 
     fn undelivered(&self) -> u64 {
-        let undelivered = [State::Rejected, State::Refunded];
-        undelivered
-            .iter()
-            .filter_map(|state| self.counts.get(state))
-            .sum()
+        let undelivered = self.counts.iter().filter(|(state, _)| is_undelivered(**state));
+        undelivered.map(|(_, orders)| orders).sum()
     }
 
     /// The run is over: the bar goes.
@@ -432,29 +428,24 @@ impl<'a> Report<'a> {
         if self.results.is_none() && !self.is_cut {
             return Ok(self.undelivered());
         }
-        let mut outcome = Ok(());
-        if self.is_cut {
-            // Lines that could not be written are missing until the file is written anew.
-            outcome = self
-                .rewritten()?
-                .and_then(|mut results| results.publish().and_then(|()| results.finish()));
-        }
-        if let Some(results) = self.results.take() {
-            let has_grown = results.lines() > self.lines_before || self.has_others;
-            outcome = results.finish();
-            if outcome.is_ok() && has_grown {
-                outcome = self
-                    .rewritten()?
-                    .and_then(|mut results| results.publish().and_then(|()| results.finish()));
+        // Lines come in the order in which they end; those that could not be written are missing.
+        let (outcome, is_due) = match self.results.take() {
+            Some(results) => {
+                let has_grown = results.lines() > self.lines_before || self.has_others;
+                (results.finish(), has_grown)
             }
-        }
+            None => (Ok(()), true),
+        };
+        let outcome = match outcome {
+            Ok(()) if is_due => self
+                .rewritten()?
+                .and_then(|mut results| results.publish().and_then(|()| results.finish())),
+            outcome => outcome,
+        };
         let retry = self.retry()?;
         let lines = retry.as_ref().map_or(0, |(lines, _)| *lines);
         if let Ok((_, Some(noted))) = &retry {
-            self.desk
-                .ledger
-                .note_retried(&self.batch, Some(noted.clone()))
-                .await?;
+            self.desk.ledger.note_retried(&self.batch, noted.clone()).await?;
         }
         if outcome.is_ok()
             && let (Some(sheet), Some(mark)) = (&self.batch.sheet, self.mark())

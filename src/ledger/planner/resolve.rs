@@ -1,7 +1,7 @@
 //! What the ledger says of the staged rows: orders that they are already, refs that clash, repeats.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Row, named_params, params};
+use rusqlite::{OptionalExtension, Row, Statement, named_params, params};
 
 use super::super::Result;
 use super::super::rows::{millis, read_intent, required, state_words};
@@ -161,18 +161,7 @@ impl Planner {
         let mut mark = self
             .connection
             .prepare("UPDATE staged SET twin = ?2 WHERE row = ?1")?;
-        let mut rows = lines.query([])?;
-        let mut first: Option<(String, u32)> = None;
-        while let Some(row) = rows.next()? {
-            let (line, phone): (u32, String) = (row.get(0)?, row.get(1)?);
-            match &first {
-                Some((known, first)) if *known == phone => {
-                    mark.execute([line, *first])?;
-                }
-                _ => first = Some((phone, line)),
-            }
-        }
-        Ok(())
+        mark_later(&mut lines, &mut mark)
     }
 
     /// The same ref on two lines means one order: the later line is told.
@@ -183,18 +172,7 @@ impl Planner {
         let mut mark = self
             .connection
             .prepare("UPDATE staged SET same_ref = ?2 WHERE row = ?1")?;
-        let mut rows = sorted.query([])?;
-        let mut first: Option<(String, u32)> = None;
-        while let Some(row) = rows.next()? {
-            let (number, reference): (u32, String) = (row.get(0)?, row.get(1)?);
-            match &first {
-                Some((known, line)) if *known == reference => {
-                    mark.execute([number, *line])?;
-                }
-                _ => first = Some((reference, number)),
-            }
-        }
-        Ok(())
+        mark_later(&mut sorted, &mut mark)
     }
 
     /// Whether anything was sent that a row could repeat.
@@ -252,6 +230,23 @@ impl Planner {
         }
         Ok(())
     }
+}
+
+/// Marks every line but the first of those that share a key with the first one's number. `sorted` gives lines and
+/// keys, equal keys together, by line.
+fn mark_later(sorted: &mut Statement<'_>, mark: &mut Statement<'_>) -> Result<()> {
+    let mut rows = sorted.query([])?;
+    let mut first: Option<(String, u32)> = None;
+    while let Some(row) = rows.next()? {
+        let (line, key): (u32, String) = (row.get(0)?, row.get(1)?);
+        match &first {
+            Some((known, first)) if *known == key => {
+                mark.execute([line, *first])?;
+            }
+            _ => first = Some((key, line)),
+        }
+    }
+    Ok(())
 }
 
 /// An order that a staged row is already.

@@ -159,13 +159,15 @@ fn a_ref_that_another_batch_has_lost_is_unknown_here_too() {
 fn orders_that_another_command_settles_are_not_waited_for() {
     let shop = Shop::open_with(&["--speed", "1", "--switch", "order_seconds=3600"])
         .set("ONECLICKDZ_POLL_INTERVAL", "3s")
-        .set("ONECLICKDZ_POLL_TIMEOUT", "5m");
+        .set("ONECLICKDZ_POLL_TIMEOUT", "40s");
     let november = shop.sheet("november.csv").customers(5);
     let running = november.start(&[]);
     shop.await_states("all accepted", |states| states.get("accepted") == Some(&5));
     shop.provider.advance(7200);
     shop.run(&["ref", "check"]).expect_exit(0);
+    let settled = std::time::Instant::now();
     let ended = running.finish().expect_exit(0);
+    assert!(settled.elapsed().as_secs() < 30, "it waited for what had ended");
     assert_eq!(ended.rows("fulfilled"), 5, "{ended:?}");
     november.expect_true_results();
 }

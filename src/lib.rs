@@ -17,6 +17,9 @@ pub mod domain;
 pub mod error;
 pub mod ledger;
 pub mod output;
+pub mod promise;
+#[cfg(test)]
+mod proof;
 pub mod simulator;
 pub mod stop;
 pub mod topup;

@@ -27,15 +27,24 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     (
         "batch",
-        &["topup", "api", "ledger", "domain", "error", "clock", "stop"],
+        &[
+            "topup", "api", "ledger", "domain", "error", "clock", "stop", "promise",
+        ],
     ),
-    ("topup", &["api", "ledger", "domain", "clock", "stop"]),
-    ("api", &["domain", "clock"]),
-    ("ledger", &["domain", "error", "clock"]),
+    ("topup", &["promise", "api", "ledger", "domain", "clock", "stop"]),
+    ("api", &["promise", "domain", "clock"]),
+    ("ledger", &["promise", "domain", "error", "clock"]),
     ("output", &["domain", "error", "clock"]),
     ("config", &["domain", "error", "clock"]),
     ("error", &["domain"]),
     ("domain", &[]),
+    ("promise", &[]),
+    (
+        "proof",
+        &[
+            "batch", "topup", "api", "ledger", "domain", "clock", "stop", "promise",
+        ],
+    ),
     ("clock", &[]),
     ("stop", &[]),
     ("simulator", &[]),

@@ -122,6 +122,9 @@ pub enum ClientError {
 #[derive(Debug)]
 pub struct Client {
     http: reqwest::Client,
+    /// Stands in for the network in the proof.
+    #[cfg(test)]
+    stage: Option<std::sync::Arc<dyn super::stage::Stage>>,
     base_url: String,
     redactor: Redactor,
     send_timeout: Duration,
@@ -172,6 +175,8 @@ impl Client {
         let http = build(&options)?;
         Ok(Self {
             http,
+            #[cfg(test)]
+            stage: None,
             base_url: options.base_url,
             redactor: Redactor::new(options.key),
             send_timeout: options.send_timeout,
@@ -181,6 +186,14 @@ impl Client {
             ahead_ms: AtomicI64::new(0),
             calls: Calls::default(),
         })
+    }
+
+    /// The same client with another side of the wire inside this process.
+    #[cfg(test)]
+    #[must_use]
+    pub(crate) fn on_stage(mut self, stage: std::sync::Arc<dyn super::stage::Stage>) -> Self {
+        self.stage = Some(stage);
+        self
     }
 
     /// How many calls this client has made.
@@ -316,6 +329,20 @@ impl Client {
         } else {
             self.read_timeout
         };
+        #[cfg(test)]
+        if let Some(stage) = &self.stage {
+            let staged = tokio::time::timeout(timeout, stage.call(method.as_str(), path, body)).await;
+            return match staged {
+                Ok(super::stage::Staged::Answer {
+                    status,
+                    headers,
+                    body,
+                }) => self.whole_answer(endpoint, status, &headers, &body),
+                Ok(super::stage::Staged::NotSent) => Outcome::NotSent("refused".to_owned()),
+                Ok(super::stage::Staged::Lost) => Outcome::Lost("the connection was cut".to_owned()),
+                Err(_) => Outcome::Lost("no answer in time".to_owned()),
+            };
+        }
         let mut request = self
             .http
             .request(method, format!("{}{path}", self.base_url))
@@ -345,10 +372,14 @@ impl Client {
                 Err(error) => return Outcome::Lost(format!("HTTP {status}, then {}", self.describe(&error))),
             }
         }
+        self.whole_answer(endpoint, status, &headers, &bytes)
+    }
+
+    fn whole_answer(&self, endpoint: Endpoint, status: u16, headers: &HeaderMap, bytes: &[u8]) -> Outcome {
         let body = self
             .redactor
-            .clean_body(String::from_utf8_lossy(&bytes).into_owned());
-        Outcome::Answered(Box::new(self.answer(endpoint, status, &headers, &body)))
+            .clean_body(String::from_utf8_lossy(bytes).into_owned());
+        Outcome::Answered(Box::new(self.answer(endpoint, status, headers, &body)))
     }
 
     fn answer(&self, endpoint: Endpoint, status: u16, headers: &HeaderMap, body: &str) -> Answer {

@@ -9,6 +9,8 @@ mod fault;
 mod limiter;
 mod redact;
 mod sending;
+#[cfg(test)]
+pub(crate) mod stage;
 mod wire;
 
 pub use answer::{Answer, Envelope, ErrorBody, Exchange, Outcome};

@@ -3,6 +3,8 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
+use crate::promise::{Rule, holds};
+
 /// What stands where the key stood.
 const WITHHELD: &str = "[key withheld]";
 
@@ -37,7 +39,11 @@ pub(super) struct Redactor {
 
 impl Redactor {
     pub fn new(key: SecretString) -> Self {
-        let spellings = spellings(key.expose_secret());
+        let spellings = if holds(Rule::KeyWithheld) {
+            spellings(key.expose_secret())
+        } else {
+            Vec::new()
+        };
         Self { key, spellings }
     }
 

@@ -13,7 +13,6 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::event::Event;
-use super::halted::Halted;
 use super::schedule::{Phase, Schedule};
 use super::sweeper::{Found, Report};
 use crate::api::AuthFault;
@@ -121,7 +120,6 @@ pub async fn run(
         is_paced,
         tasks: JoinSet::new(),
         ready: VecDeque::new(),
-        halted: Halted::default(),
         is_proven: false,
         first_sent: None,
         lost: VecDeque::new(),
@@ -167,8 +165,6 @@ struct Engine<'a> {
     tasks: JoinSet<Done>,
     /// Claimed rows that wait for a connection.
     ready: VecDeque<Written>,
-    /// What an answer has put an end to.
-    halted: Halted,
     /// Whether an answer has shown that rows can be sent.
     is_proven: bool,
     /// When the first row left.
@@ -213,7 +209,7 @@ impl Engine<'_> {
             let may_send = !self.ready.is_empty()
                 && self.sending < tasks_max
                 && self.is_open_for_sends()
-                && !self.halted.is(Halt::Sends);
+                && !self.desk.halted.is(Halt::Sends);
             let is_asked = self.asked().is_some();
             tokio::select! {
                 biased;

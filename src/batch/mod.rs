@@ -7,7 +7,6 @@
 mod draft;
 mod engine;
 mod event;
-mod halted;
 mod line;
 mod plan;
 mod preview;

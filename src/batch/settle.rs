@@ -6,7 +6,6 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::halted::Halted;
 use super::schedule::{Phase, Schedule};
 use super::sweeper::{self, Found, Task};
 use crate::domain::Order;
@@ -66,11 +65,7 @@ async fn swept(desk: &Desk, batch: &Batch) -> Result<Vec<Order>, Unsettled> {
             }
         }
     };
-    let halted = Halted::default();
-    let (report, ()) = tokio::join!(
-        sweeper::sweep(desk, batch, &schedule, task, &halted, found),
-        gather
-    );
+    let (report, ()) = tokio::join!(sweeper::sweep(desk, batch, &schedule, task, found), gather);
     let report = report?;
     match (report.refused, report.interrupted) {
         (Some(auth), _) => Err(Unsettled::Asked(Asked::Fault(crate::api::Fault::Auth(auth)))),

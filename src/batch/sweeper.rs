@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::halted::Halted;
 use super::schedule::{Phase, Schedule};
 use crate::api::AuthFault;
 use crate::clock::{earlier, elapsed, later};
@@ -77,7 +76,6 @@ pub(super) async fn sweep(
     batch: &Batch,
     schedule: &Schedule,
     task: Task,
-    halted: &Halted,
     found: mpsc::Sender<Found>,
 ) -> Result<Report> {
     let mut sweep = Sweep {
@@ -85,7 +83,6 @@ pub(super) async fn sweep(
         batch,
         schedule,
         task,
-        halted,
         found,
         now: desk.clock.now(),
         checked: 0,
@@ -115,7 +112,6 @@ struct Sweep<'a> {
     batch: &'a Batch,
     schedule: &'a Schedule,
     task: Task,
-    halted: &'a Halted,
     found: mpsc::Sender<Found>,
     now: Timestamp,
     checked: usize,
@@ -125,7 +121,9 @@ struct Sweep<'a> {
 impl Sweep<'_> {
     /// Whether nothing may be asked any more.
     fn is_over(&self) -> bool {
-        self.report.refused.is_some() || self.report.interrupted.is_some() || self.halted.is(Halt::Everything)
+        self.report.refused.is_some()
+            || self.report.interrupted.is_some()
+            || self.desk.halted.is(Halt::Everything)
     }
 
     /// Walks the open orders that are due, stretch by stretch.

@@ -197,6 +197,7 @@ impl Session {
             ledger,
             clock: self.clock,
             stop: self.stop.clone(),
+            halted: crate::topup::Halted::default(),
             account: identity.account.clone(),
             pace: self.pace(),
         });

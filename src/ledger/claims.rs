@@ -10,6 +10,7 @@ use super::rows::{Attempt, ORDER_COLUMNS, millis, read_order};
 use super::writes::{Change, Written, apply, insert_attempt, insert_move, stored};
 use super::{Begun, Ledger, LedgerError, Result};
 use crate::domain::{Account, Intent, Order, State};
+use crate::promise::{Rule, holds};
 
 /// What must hold for a row to be claimed, and how its request will look.
 #[derive(Debug, Clone)]
@@ -471,7 +472,9 @@ impl Claiming<'_> {
         if let Some(stopped) = guarded(self.connection, self.account, intent, &guard)? {
             return Ok(Some(stopped));
         }
-        let Some(limit) = per_day else { return Ok(None) };
+        let Some(limit) = per_day.filter(|_| holds(Rule::Caps)) else {
+            return Ok(None);
+        };
         let version: i64 = self
             .connection
             .prepare_cached("PRAGMA data_version")?

@@ -8,6 +8,7 @@ use rusqlite::{Connection, named_params};
 use super::rows::{self, millis, state_words};
 use super::{Begun, Result};
 use crate::domain::{Account, Intent, Order, State};
+use crate::promise::{Rule, holds};
 
 /// Limits over the ledger, in dinars of face value.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -58,9 +59,13 @@ pub(super) fn guarded(
     guard: &Guard,
 ) -> Result<Option<Begun>> {
     if let Some(since) = guard.no_repeat_since
+        && holds(Rule::RepeatGuard)
         && let Some(order) = repeat_of(connection, account, intent, since)?
     {
         return Ok(Some(Begun::Repeat(Box::new(order))));
+    }
+    if !holds(Rule::Caps) {
+        return Ok(None);
     }
     let day = |phone: Option<&str>| paid_since(connection, account, intent, phone, guard.day_start);
     let amount = u64::from(intent.amount.dinars());

@@ -9,6 +9,7 @@ use super::error::LedgerError;
 use super::owner::make_private_directory;
 use super::{Ledger, Result};
 use crate::domain::{Account, Label, hex};
+use crate::promise::{Rule, holds};
 
 /// The right to send the rows of one batch, until it is dropped.
 #[derive(Debug)]
@@ -31,9 +32,9 @@ impl Ledger {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(&path).map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(BatchLock(file))),
-            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::WouldBlock) if holds(Rule::BatchLock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(failed(error)),
+            Ok(()) | Err(TryLockError::WouldBlock) => Ok(Some(BatchLock(file))),
         }
     }
 

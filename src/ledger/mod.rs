@@ -37,6 +37,7 @@ pub use rows::Attempt;
 pub use writes::{Again, Begun, Change, NewSend, Written};
 
 use crate::domain::{Account, Order, Ref};
+use crate::promise::{Rule, holds};
 use writer::Writer;
 
 /// A result whose failure is the ledger's.
@@ -72,12 +73,29 @@ impl Ledger {
         })
     }
 
+    /// A ledger whose writer commits each job alone, as a step of a life, and leaves it to the system when it reaches
+    /// the disk: the proof kills no machine.
+    #[cfg(test)]
+    pub(crate) fn open_stepwise(path: &Path, life: crate::promise::Life) -> Result<Self> {
+        schema::prepare_place(path)?;
+        let writing = schema::connect(path)?;
+        writing.pragma_update(None, "synchronous", "off")?;
+        let reader = schema::connect(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            reader: Mutex::new(reader),
+            writer: Writer::stepwise(writing, life),
+            owner: OnceLock::new(),
+        })
+    }
+
     /// Whether the process that is sending an order is still there. Only then may its `sending` be believed.
     pub fn is_being_sent(&self, order: &Order) -> bool {
         order
             .owner
             .as_ref()
             .is_some_and(|owner| !self.is_us(owner) && Owner::is_alive(&self.path, owner))
+            && holds(Rule::OwnerAlive)
     }
 
     fn is_us(&self, owner: &str) -> bool {

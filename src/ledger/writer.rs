@@ -22,6 +22,8 @@ const GATHERING: Duration = Duration::from_millis(1);
 pub(super) struct Writer {
     jobs: Option<Sender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
+    #[cfg(test)]
+    stepwise: Option<stepwise::Stepwise>,
 }
 
 impl Writer {
@@ -35,7 +37,19 @@ impl Writer {
         Ok(Self {
             jobs: Some(jobs),
             thread: Some(thread),
+            #[cfg(test)]
+            stepwise: None,
         })
+    }
+
+    /// Without a thread: each job commits alone, in the task that asks for it, and each commit is a step of a life.
+    #[cfg(test)]
+    pub fn stepwise(connection: Connection, life: crate::promise::Life) -> Self {
+        Self {
+            jobs: None,
+            thread: None,
+            stepwise: Some(stepwise::Stepwise::new(connection, life)),
+        }
     }
 
     /// Does `work` in the next transaction and returns what it gave once that has been committed. What it has written
@@ -63,6 +77,10 @@ impl Writer {
         T: Send + 'static,
         W: FnOnce(&Connection) -> Result<T, LedgerError> + Send + 'static,
     {
+        #[cfg(test)]
+        if let Some(stepwise) = &self.stepwise {
+            return stepwise.write(work, is_whole).await;
+        }
         let gone = || LedgerError::Storage("the writer has stopped".to_owned());
         let (reply, answer) = oneshot::channel();
         let job = Box::new(TypedJob {
@@ -200,6 +218,72 @@ fn run_each(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<(), Le
         connection.prepare_cached("RELEASE job")?.execute([])?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod stepwise {
+    //! The writer of the proof: the same transactions, one at a time, with a step before and behind each.
+
+    use std::sync::{Mutex, PoisonError};
+
+    use super::{Connection, Job, LedgerError, TypedJob, commit_together, oneshot, run_each};
+    use crate::promise::{Life, Rule, holds};
+
+    /// Says that it is committed, and commits when the next job comes.
+    fn commit_late(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<(), LedgerError> {
+        if !connection.is_autocommit() {
+            connection.execute_batch("COMMIT")?;
+        }
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        run_each(connection, jobs)
+    }
+
+    #[derive(Debug)]
+    pub struct Stepwise {
+        connection: Mutex<Connection>,
+        life: Life,
+    }
+
+    impl Stepwise {
+        pub fn new(connection: Connection, life: Life) -> Self {
+            Self {
+                connection: Mutex::new(connection),
+                life,
+            }
+        }
+
+        pub async fn write<T, W>(&self, work: W, is_whole: bool) -> Result<T, LedgerError>
+        where
+            T: Send + 'static,
+            W: FnOnce(&Connection) -> Result<T, LedgerError> + Send + 'static,
+        {
+            self.life.step().await;
+            let (reply, answer) = oneshot::channel();
+            let job: Box<dyn Job> = Box::new(TypedJob {
+                work: Some(work),
+                given: None,
+                reply,
+                is_whole,
+            });
+            self.commit(job);
+            let answer = answer.await;
+            self.life.step().await;
+            answer.unwrap_or_else(|_| Err(LedgerError::Storage("no answer".to_owned())))
+        }
+
+        fn commit(&self, job: Box<dyn Job>) {
+            let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut jobs = [job];
+            let committed = if holds(Rule::WrittenFirst) {
+                commit_together(&connection, &mut jobs)
+            } else {
+                commit_late(&connection, &mut jobs)
+            };
+            for job in jobs {
+                job.finish(committed.clone());
+            }
+        }
+    }
 }
 
 #[cfg(test)]

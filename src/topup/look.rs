@@ -7,6 +7,7 @@ use crate::api::{Exchange, Fault, read_data, read_page, read_seen};
 use crate::clock::{earlier, later};
 use crate::domain::{Difference, Order, Seen, Verdict};
 use crate::ledger::Attempt;
+use crate::promise::{Rule, holds};
 
 /// The most pages that one look through the list takes.
 const PAGES_MAX: u32 = 50;
@@ -180,6 +181,7 @@ fn sight_of_fault(fault: Fault, exchange: &Exchange) -> Sight {
 fn judged(order: &Order, seen: Seen, exchange: &Exchange) -> Sight {
     let attempt = attempt_of(exchange, seen.status.word());
     match order.intent.compare(&seen) {
+        _ if !holds(Rule::AdoptionCompares) => Sight::Found(Box::new(seen), attempt),
         Verdict::Same => Sight::Found(Box::new(seen), attempt),
         Verdict::Different(differences) => Sight::Foreign(differences, Box::new(seen), attempt),
         // An order that the provider's own id leads to is proved by that id.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{ASKED_TO_WAIT_MAX, Halt, Pace, REF_TAKEN, Trouble, asked_to_wait};
 use crate::api::SendAnswer;
 use crate::domain::{Money, SettledBy, State, TopupId};
+use crate::promise::{Rule, holds};
 
 /// What becomes of an order behind an answer.
 pub(super) struct Meaning {
@@ -60,6 +61,15 @@ impl Patience {
     }
 }
 
+/// Whether the proof wants to know what happens where this stops nothing.
+pub(crate) fn is_ignored(trouble: &Trouble) -> bool {
+    match trouble {
+        Trouble::Auth(_) => !holds(Rule::AuthStops),
+        Trouble::EmptyWallet { .. } => !holds(Rule::EmptyWalletStops),
+        _ => false,
+    }
+}
+
 impl Meaning {
     fn new(to: State, why: impl Into<String>, next: Next) -> Self {
         let why = why.into();
@@ -84,6 +94,20 @@ impl Meaning {
         }
     }
 
+    /// What every public client makes of an answer that says nothing sure.
+    fn failed(why: &str) -> Self {
+        let code = why.to_owned();
+        Self::refused(
+            why,
+            why,
+            Trouble::Rejected {
+                code,
+                field: None,
+                status: 0,
+            },
+        )
+    }
+
     /// Nothing was made: again behind a pause while there is patience, else given up.
     fn not_made(why: String, pause: Option<Duration>) -> Self {
         match pause {
@@ -102,6 +126,7 @@ impl Meaning {
     /// What must not go on behind it, for all orders.
     pub fn halts(&self) -> Halt {
         match &self.next {
+            Next::Stand(Some(trouble), _) if is_ignored(trouble) => Halt::Nothing,
             Next::Stand(Some(Trouble::Auth(_)), _) => Halt::Everything,
             Next::Stand(Some(Trouble::EmptyWallet { .. } | Trouble::Unavailable(_)), _)
             | Next::Recover {
@@ -171,9 +196,9 @@ impl Meaning {
     pub fn of(answer: SendAnswer, pace: &Pace, patience: &mut Patience, is_row: bool) -> Self {
         let meaning = Self::of_answer(answer, pace, patience);
         match (patience.is_in_doubt, is_row) {
-            (true, _) => meaning.in_doubt(),
-            (false, true) => meaning.of_row(),
-            (false, false) => meaning,
+            (true, _) if holds(Rule::DoubtStays) => meaning.in_doubt(),
+            (_, true) => meaning.of_row(),
+            (_, false) => meaning,
         }
     }
 
@@ -215,7 +240,9 @@ impl Meaning {
                 let pause = (patience.waited <= ASKED_TO_WAIT_MAX).then_some(pause);
                 Self::not_made("the provider asks to wait".to_owned(), pause)
             }
+            SendAnswer::Exists if !holds(Rule::TakenIsNotRefused) => Self::failed(REF_TAKEN),
             SendAnswer::Exists => Self::unknown(REF_TAKEN.to_owned()),
+            SendAnswer::Unknown(why) if !holds(Rule::UnknownIsNotFailed) => Self::failed(&why),
             SendAnswer::Unknown(why) => Self::unknown(why),
         }
     }

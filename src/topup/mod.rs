@@ -7,6 +7,7 @@
 
 mod ask;
 mod check;
+mod halted;
 mod look;
 mod meaning;
 mod recover;
@@ -20,6 +21,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use ask::{Asked, ask};
+pub use halted::Halted;
+pub(crate) use meaning::is_ignored;
 pub use send::{Refusal, Wish};
 pub use sweep::{ListPage, Swept, SweptTo};
 
@@ -64,12 +67,7 @@ pub enum Event<'a> {
     /// It is in the ledger, and its request leaves now.
     Sending(&'a Order),
     /// Its request is answered, or will not be: the connection is free.
-    Answered {
-        /// The order.
-        order: &'a Order,
-        /// What must not go on behind it.
-        halts: Halt,
-    },
+    Answered(&'a Order),
     /// It stands somewhere else than before.
     Moved(&'a Order),
     /// Nothing is known, so the provider is asked.
@@ -199,6 +197,8 @@ pub struct Desk {
     pub clock: Clock,
     /// Says when to stop.
     pub stop: Stop,
+    /// What an answer has put an end to.
+    pub halted: Halted,
     /// Whose orders they are.
     pub account: Account,
     /// How long to wait between steps.

@@ -10,6 +10,7 @@ use super::{ASKED_TO_WAIT_MAX, Desk, Event, REF_TAKEN, Result, Standing, Tell, T
 use crate::clock::elapsed;
 use crate::domain::{Difference, Order, Seen, SettledBy, State};
 use crate::ledger::{Attempt, Change};
+use crate::promise::{Rule, holds};
 
 /// Why an order whose ref is taken stays unknown.
 const HIDDEN: &str = "the provider says that the ref is taken, and does not show the order";
@@ -48,6 +49,9 @@ impl Desk {
         asking: Asking,
         tell: Tell<'_>,
     ) -> Result<Recovered> {
+        if !holds(Rule::AskedFirst) {
+            return self.proved_absent(&order);
+        }
         tell(&Event::Asking(&order));
         let (mut absences, mut misses, mut waited) = (0, 0, Duration::ZERO);
         let mut why = why;
@@ -103,7 +107,8 @@ impl Desk {
                 Sight::Absent(attempt) => {
                     self.ledger.note_attempt(&order, attempt).await?;
                     absences += 1;
-                    if absences >= 2 && self.is_old_enough(&order, absence, started.elapsed()) {
+                    if absences >= absences_needed() && self.is_old_enough(&order, absence, started.elapsed())
+                    {
                         return self.proved_absent(&order);
                     }
                     pause = self.pace.retry_delay;
@@ -271,6 +276,11 @@ pub(super) fn shown_state(order: &Order, seen: &Seen) -> State {
     } else {
         to
     }
+}
+
+/// A single "not found" may have been overtaken by the request that it is about.
+fn absences_needed() -> u32 {
+    if holds(Rule::AbsentTwice) { 2 } else { 1 }
 }
 
 fn recovered(standing: Standing) -> Recovered {

@@ -2,10 +2,11 @@
 
 use super::meaning::{Meaning, Next, Patience};
 use super::recover::{Absence, Recovered};
-use super::{Desk, Event, REF_TAKEN, Result, Standing, Tell, Trouble, attempt_of, server_time};
+use super::{Desk, Event, Halt, REF_TAKEN, Result, Standing, Tell, Trouble, attempt_of, server_time};
 use crate::api::{Client, Exchange, classify_send};
 use crate::domain::{Intent, Money, Operator, Order, State};
 use crate::ledger::{Again, Begun, CapPassed, Change, Guard, LedgerError, NewSend, Written};
+use crate::promise::{Rule, holds};
 use crate::stop::Signal;
 
 /// What is wished for: an order, what it is expected to cost, and what must hold before it is sent.
@@ -152,10 +153,9 @@ impl Desk {
             let exchange = self.client.post_send(std::mem::take(&mut written.request)).await;
             let is_row = written.order.batch.is_some();
             let meaning = Meaning::of(classify_send(&exchange), &self.pace, &mut patience, is_row);
-            tell(&Event::Answered {
-                order: &written.order,
-                halts: meaning.halts(),
-            });
+            // Before the connection is free: nothing may leave on it that this answer puts an end to.
+            self.halted.raise(meaning.halts());
+            tell(&Event::Answered(&written.order));
             let order = self.store_answer(&written, &exchange, &meaning).await?;
             tell(&Event::Moved(&order));
             let (order, again, why) = match meaning.next {
@@ -220,7 +220,10 @@ impl Desk {
                     }
                 }
             };
-            match self.write_again(&order, wish, again, why).await? {
+            match self
+                .write_again(&order, wish, again, why, patience.is_in_doubt)
+                .await?
+            {
                 Ok(next) => written = next,
                 Err(standing) => return Ok(*standing),
             }
@@ -252,19 +255,36 @@ impl Desk {
 
     /// Asked to stop between two requests, when the last one made nothing.
     async fn interrupted(&self, order: &Order, signal: Signal, is_in_doubt: bool) -> Result<Standing> {
+        let order = self.put_down(order, "interrupted", is_in_doubt).await?;
+        Ok(Standing::with(order, Trouble::Interrupted(signal)))
+    }
+
+    /// Another order's answer has put an end to sending, when the last request of this one made nothing.
+    async fn held_up(&self, order: &Order, is_in_doubt: bool) -> Result<Standing> {
+        let order = self.put_down(order, "sending was stopped", is_in_doubt).await?;
+        Ok(match (order.state, order.message.clone()) {
+            (State::Unknown, Some(why)) => Standing::with(order, Trouble::Unresolved(why)),
+            _ => Standing::of(order),
+        })
+    }
+
+    /// An order whose last request made nothing, and that is not sent again for now.
+    async fn put_down(&self, order: &Order, why: &str, is_in_doubt: bool) -> Result<Order> {
         let (to, why) = if is_in_doubt {
-            (State::Unknown, "interrupted; an earlier request may have made it")
+            (
+                State::Unknown,
+                format!("{why}; an earlier request may have made it"),
+            )
         } else if order.batch.is_some() {
-            (State::Planned, "interrupted before it was made")
+            (State::Planned, format!("{why} before it was made"))
         } else {
-            (State::Cancelled, "interrupted before it was made")
+            (State::Cancelled, format!("{why} before it was made"))
         };
         let change = Change {
-            message: Some(why.to_owned()),
+            message: Some(why.clone()),
             ..Change::to(to, self.clock.now(), why)
         };
-        let order = self.change(order, change).await?;
-        Ok(Standing::with(order, Trouble::Interrupted(signal)))
+        self.change(order, change).await
     }
 
     /// Stores what an answer makes of its order, and the answer with it.
@@ -301,7 +321,7 @@ impl Desk {
             Recovered::Absent(order) => *order,
         };
         let (order, again, why) = once_more(order);
-        match self.write_again(&order, wish, again, why).await? {
+        match self.write_again(&order, wish, again, why, true).await? {
             Ok(written) => self.send_written(wish, written, true, asking, tell).await,
             Err(standing) => Ok(*standing),
         }
@@ -315,18 +335,22 @@ impl Desk {
         wish: &Wish,
         again: Again,
         why: String,
+        is_in_doubt: bool,
     ) -> Result<std::result::Result<Written, Box<Standing>>> {
         self.client.limiter().turn().await;
+        if self.halted.is(Halt::Sends) {
+            return Ok(Err(Box::new(self.held_up(order, is_in_doubt).await?)));
+        }
         // It has passed its guard before: neither that nor a cap may stop it halfway.
         let wish = Wish {
             guard: Guard::default(),
             ..wish.clone()
         };
-        match self
-            .ledger
-            .begin(self.new_send(&wish, Some(again), Some(why)))
-            .await
-        {
+        let mut new = self.new_send(&wish, Some(again), Some(why));
+        if !holds(Rule::SameRef) {
+            new.request = new.request.replace(wish.intent.reference.as_str(), "another-ref");
+        }
+        match self.ledger.begin(new).await {
             Ok(Begun::Written(written)) => Ok(Ok(*written)),
             Ok(Begun::Exists(_) | Begun::Repeat(_) | Begun::OverCap(_)) | Err(LedgerError::Stale(_)) => {
                 Ok(Err(Box::new(Standing::of(self.reread(order)?))))

@@ -10,6 +10,7 @@ use super::{ASKED_TO_WAIT_MAX, Desk, Result, asked_to_wait, attempt_of};
 use crate::api::{AuthFault, Exchange, Fault, Page, read_data, read_page};
 use crate::domain::{Order, Ref, Seen, State, Verdict};
 use crate::ledger::{Attempt, Batch, Change, LedgerError};
+use crate::promise::{Rule, holds};
 use crate::stop::Signal;
 
 /// The most pages of one stretch: two million orders.
@@ -166,6 +167,7 @@ impl Desk {
     /// What a row of the list changes about its order; none where it says nothing new, or nothing sure.
     fn news(&self, order: &Order, seen: &Seen, attempt: Attempt) -> Option<Change> {
         match order.intent.compare(seen) {
+            _ if !holds(Rule::AdoptionCompares) => {}
             Verdict::Same => {}
             // An order that the provider's own id leads to is proved by that id.
             Verdict::Unproven if order.topup_id.is_some() && order.topup_id == seen.id => {}

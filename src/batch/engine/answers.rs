@@ -25,7 +25,7 @@ impl Engine<'_> {
             Ok(Done::Sent(sent)) => {
                 self.sending -= 1;
                 self.schedule.sent();
-                self.is_proven |= !self.halted.is(Halt::Sends);
+                self.is_proven |= !self.desk.halted.is(Halt::Sends);
                 self.sent(State::Sending, sent).await;
             }
             Ok(Done::Unsent(written)) => {
@@ -96,6 +96,7 @@ impl Engine<'_> {
             self.schedule.lost(Instant::now());
         }
         match standing.trouble {
+            Some(trouble) if topup::is_ignored(&trouble) => {}
             Some(Trouble::EmptyWallet { .. }) => self.stop(Stopped::EmptyWallet).await,
             Some(Trouble::Auth(auth)) => self.stop(Stopped::Auth(auth)).await,
             Some(Trouble::Unavailable(why)) => self.stop(Stopped::Unavailable(why)).await,

@@ -85,18 +85,15 @@ impl Engine<'_> {
         self.sending += 1;
         self.first_sent.get_or_insert_with(Instant::now);
         let (desk, found) = (Arc::clone(&self.desk), self.found.clone());
-        let halted = self.halted.clone();
         self.tasks.spawn(async move {
             // The connection is free as soon as the answer is there; it is stored while the next row leaves.
             let permit = Mutex::new(Some(permit));
-            if halted.is(Halt::Sends) {
+            if desk.halted.is(Halt::Sends) {
                 return Done::Unsent(Box::new(written));
             }
             let sent = desk
                 .send_row(written, &|event| match event {
-                    topup::Event::Answered { halts, .. } => {
-                        // Before the connection is free: the next row must not leave on it.
-                        halted.raise(*halts);
+                    topup::Event::Answered(_) => {
                         drop(permit.lock().unwrap_or_else(PoisonError::into_inner).take());
                     }
                     // A wait that finds no listener is told by the next one.
@@ -158,10 +155,9 @@ impl Engine<'_> {
             Arc::clone(&self.batch),
             self.found.clone(),
         );
-        let (schedule, halted) = (self.schedule.clone(), self.halted.clone());
-        self.tasks.spawn(async move {
-            Done::Swept(sweeper::sweep(&desk, &batch, &schedule, task, &halted, found).await)
-        });
+        let schedule = self.schedule.clone();
+        self.tasks
+            .spawn(async move { Done::Swept(sweeper::sweep(&desk, &batch, &schedule, task, found).await) });
         None
     }
 }

@@ -1,13 +1,14 @@
-//! What an answer has put an end to, known to every task of a run at once.
+//! What an answer has put an end to, known to everything that this process sends or asks at once: five bad keys lock the
+//! address (design, section 2), and rows that wait for their next try must hear of the first.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use crate::topup::Halt;
+use super::Halt;
 
 /// What has come to an end. A clone is the same.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Halted(Arc<AtomicU8>);
+pub struct Halted(Arc<AtomicU8>);
 
 impl Halted {
     /// Puts an end to it; what has ended before stays so.
@@ -16,7 +17,7 @@ impl Halted {
     }
 
     /// Whether it has come to an end.
-    pub(super) fn is(&self, halt: Halt) -> bool {
+    pub fn is(&self, halt: Halt) -> bool {
         self.0.load(Ordering::Relaxed) >= halt as u8
     }
 }

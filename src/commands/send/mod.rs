@@ -64,7 +64,7 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
         ));
     }
     let connected = session.connect().await?;
-    match send(session, &connected, request).await {
+    match Box::pin(send(session, &connected, request)).await {
         Ok(code) => Ok(code),
         Err(error) => Err(connected.heed(error).await),
     }

@@ -46,11 +46,13 @@ impl Session {
         match Exporter::open(&self.config.ledger.value, &act) {
             Ok(exporter) => {
                 // What a process that was killed has left is written now.
-                let is_behind = exporter.is_behind().unwrap_or(true);
-                *locked(&self.acting.exporter) = Some(Arc::new(Mutex::new(exporter)));
-                if is_behind {
-                    self.write_log();
+                let is_needed = exporter.is_needed().unwrap_or(true);
+                let exporter = Arc::new(Mutex::new(exporter));
+                // What fails here is told at the end, when it still does.
+                if is_needed && let Ok(exported) = export(&exporter, self.clock) {
+                    warn_of_log(&self.printer, Ok(exported));
                 }
+                *locked(&self.acting.exporter) = Some(exporter);
             }
             Err(error) => warn_of_log(&self.printer, Err(error)),
         }
@@ -181,7 +183,9 @@ pub(super) fn warn_of_log(printer: &Printer, written: Logged<Exported>) {
 fn user() -> (Option<String>, Option<u32>) {
     let uid = nix::unistd::getuid();
     let user = nix::unistd::User::from_uid(uid).ok().flatten();
-    (user.map(|user| user.name), Some(uid.as_raw()))
+    // Where nobody knows a name, the number is one.
+    let name = user.map_or_else(|| uid.to_string(), |user| user.name);
+    (Some(name), Some(uid.as_raw()))
 }
 
 #[cfg(not(unix))]

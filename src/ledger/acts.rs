@@ -79,9 +79,7 @@ impl Ledger {
     /// Says what this process is about to do. Nothing is written before the first move, or before
     /// [`Ledger::note_act`].
     pub async fn begin_act(&self, act: NewAct) -> Result<()> {
-        self.writer
-            .write(move |connection| keep(connection, &act))
-            .await
+        self.writer.write(move |connection| keep(connection, &act)).await
     }
 
     /// Writes down something that matters although it moves nothing. What this process moves from now on follows it.

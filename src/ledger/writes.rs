@@ -294,7 +294,15 @@ pub(super) fn apply(connection: &Connection, read: Order, change: Change) -> Res
     if moves {
         let why = Some(change.why.as_str());
         let request = change.request_id.as_deref();
-        insert_move_by(connection, id, change.at, Some(read.state), change.to, why, request)?;
+        insert_move_by(
+            connection,
+            id,
+            change.at,
+            Some(read.state),
+            change.to,
+            why,
+            request,
+        )?;
     }
     match &change.answers {
         Some((Some(attempt), answer)) => answer_attempt(connection, *attempt, answer)?,

@@ -89,10 +89,7 @@ pub(super) async fn noted(
     match ask(job, connected, planned, preview).await {
         Ok(Some(by)) => {
             let why = format!("batch `{label}`: {rows} for {face} DZD, by {by}");
-            session
-                .note_act(ledger, ActEvent::Consented, why)
-                .await
-                .map(Some)
+            session.note_act(ledger, ActEvent::Consented, why).await.map(Some)
         }
         Ok(None) if matches!(planned, Planned::Staged(..)) => {
             let why = format!("batch `{label}`: a sheet with nothing to send is stored");

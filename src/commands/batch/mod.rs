@@ -83,7 +83,8 @@ impl Sending {
     fn overrides(&self) -> Vec<Override> {
         let flags = [
             self.again.then(|| by_flag("repeats", "--again")),
-            self.skip_bad.then(|| by_flag("rows that can't be sent", "--skip-bad")),
+            self.skip_bad
+                .then(|| by_flag("rows that can't be sent", "--skip-bad")),
             self.until_empty
                 .then(|| by_flag("a balance that does not cover all rows", "--until-empty")),
             self.max_total

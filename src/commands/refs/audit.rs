@@ -77,10 +77,12 @@ pub fn run(session: &Session, request: &Request) -> Result<ExitCode> {
 fn unreadable(error: AuditError) -> Error {
     match error {
         AuditError::Ledger(error) => error.into(),
-        file @ AuditError::File { .. } => {
-            Error::new(Kind::Ledger, "audit_unreadable", format!("the audit log can't be read: {file}"))
-                .hint("look at its permissions and its disk")
-        }
+        file @ AuditError::File { .. } => Error::new(
+            Kind::Ledger,
+            "audit_unreadable",
+            format!("the audit log can't be read: {file}"),
+        )
+        .hint("look at its permissions and its disk"),
     }
 }
 
@@ -133,7 +135,9 @@ fn cells(line: &Value) -> Vec<Cell> {
         number("amount"),
         why,
         foreign("command"),
-        Cell::maybe(overrides, |list| Cell::text(Value::from(list.clone()).to_string())),
+        Cell::maybe(overrides, |list| {
+            Cell::text(Value::from(list.clone()).to_string())
+        }),
         foreign("request_id"),
         foreign("host"),
         number("act"),
@@ -196,9 +200,17 @@ fn record(session: &Session, request: &Request, verdict: &Verdict) -> Record {
     Record::new(json)
         .field("file", "File", Cell::text(file))
         .field("whole", "Whole", Cell::yes(is_whole))
-        .field("lines", "Lines", Cell::number(u64::try_from(verdict.last).unwrap_or_default()))
+        .field(
+            "lines",
+            "Lines",
+            Cell::number(u64::try_from(verdict.last).unwrap_or_default()),
+        )
         .field("head", "Head", Cell::text(verdict.head.clone()))
-        .field("noted_head", "Noted head", Cell::maybe(noted, |n| Cell::text(format!("line {n}"))))
+        .field(
+            "noted_head",
+            "Noted head",
+            Cell::maybe(noted, |n| Cell::text(format!("line {n}"))),
+        )
         .field("difference_count", "Differences", Cell::number(verdict.count))
 }
 
@@ -250,6 +262,7 @@ fn name(kind: DifferenceKind) -> &'static str {
         DifferenceKind::Missing => "line missing",
         DifferenceKind::Cut => "end cut off",
         DifferenceKind::Inserted => "line inserted",
+        DifferenceKind::RowMissing => "row missing in the ledger",
         DifferenceKind::OutOfOrder => "out of order",
         DifferenceKind::Chain => "chain broken",
         DifferenceKind::Head => "other end",
@@ -266,7 +279,9 @@ fn told(difference: &Difference) -> String {
         (None, None) => String::new(),
     };
     let about = difference.reference.as_ref();
-    let about = about.map(|reference| format!(" (`{reference}`)")).unwrap_or_default();
+    let about = about
+        .map(|reference| format!(" (`{reference}`)"))
+        .unwrap_or_default();
     format!("{place}{}{about}: {}", name(difference.kind), difference.detail)
 }
 
@@ -280,4 +295,3 @@ pub fn read_hash(text: &str) -> std::result::Result<String, String> {
         Err("a head is 64 hexadecimal digits, as `oneclick ref audit --verify` prints them".to_owned())
     }
 }
-

@@ -130,7 +130,16 @@ impl Entries<'_> {
             }
             body.extend_from_slice(self.authors.get(&act).map_or(&[], Vec::as_slice));
         }
-        let fields = ["account", "environment", "ref", "phone", "plan", "amount", "from", "to"];
+        let fields = [
+            "account",
+            "environment",
+            "ref",
+            "phone",
+            "plan",
+            "amount",
+            "from",
+            "to",
+        ];
         for (column, name) in (3..).zip(fields) {
             put(body, name, row.get_ref(column)?);
         }

@@ -59,8 +59,15 @@ impl Exporter {
         })
     }
 
+    /// Whether an export has something to do: lines that a process has left, or a file that is another than it was.
+    pub fn is_needed(&self) -> Result<bool> {
+        let head = Head::read(&self.connection)?;
+        let length = std::fs::metadata(&self.path).map_or(0, |data| data.len());
+        Ok(self.is_behind()? || (head.n > 0 && length != head.bytes))
+    }
+
     /// Whether the ledger holds what is not in the file.
-    pub fn is_behind(&self) -> Result<bool> {
+    fn is_behind(&self) -> Result<bool> {
         Ok(self.connection.query_row(
             "SELECT move_id < (SELECT coalesce(max(id), 0) FROM moves) \
              OR act_id < (SELECT coalesce(max(id), 0) FROM acts) FROM audit_head",
@@ -265,7 +272,7 @@ struct End<'f> {
     /// Where the next byte belongs.
     at: u64,
     compared: Vec<u8>,
-    needs_line_end: bool,
+    is_torn: bool,
 }
 
 impl<'f> End<'f> {
@@ -286,13 +293,13 @@ impl<'f> End<'f> {
             at: head,
             compared: Vec::new(),
             // A line that was cut off stays as it is, on a line of its own.
-            needs_line_end: last != [b'\n'],
+            is_torn: last != [b'\n'],
         })
     }
 
     /// Puts a line there. False where something else is.
     fn put(&mut self, line: &[u8]) -> std::io::Result<bool> {
-        if std::mem::take(&mut self.needs_line_end) && !self.put(b"\n")? {
+        if std::mem::take(&mut self.is_torn) && !self.put(b"\n")? {
             return Ok(false);
         }
         let length = u64::try_from(line.len()).unwrap_or(u64::MAX);
@@ -301,7 +308,11 @@ impl<'f> End<'f> {
             self.compared.resize(there, 0);
             self.surplus.read_exact(&mut self.compared)?;
             self.left -= self.left.min(length);
-            let same = line.iter().zip(&self.compared).take_while(|(a, b)| a == b).count();
+            let same = line
+                .iter()
+                .zip(&self.compared)
+                .take_while(|(a, b)| a == b)
+                .count();
             if same < there && !self.is_blank(same)? {
                 return Ok(false);
             }

@@ -93,8 +93,11 @@ impl Lookup {
             }
             _ => true,
         };
-        let is_about =
-            |reference: &Ref| line.reference.as_ref().is_some_and(|text| text == reference.as_str());
+        let is_about = |reference: &Ref| {
+            line.reference
+                .as_ref()
+                .is_some_and(|text| text == reference.as_str())
+        };
         let at = || line.at.parse::<Timestamp>().ok();
         self.account.as_ref().is_none_or(is_of)
             && self.reference.as_ref().is_none_or(is_about)

@@ -8,7 +8,9 @@
 mod entries;
 mod export;
 mod line;
+mod lines;
 mod listing;
+mod verdict;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -18,7 +20,8 @@ use rusqlite::Connection;
 use super::LedgerError;
 pub use export::{Exported, Exporter};
 pub use listing::{Listed, Lookup, list};
-pub use verify::{Difference, DifferenceKind, Verdict, verify};
+pub use verdict::{Difference, DifferenceKind, Verdict};
+pub use verify::verify;
 
 /// What the first line carries in place of a hash.
 pub const NO_HASH: &str = "0000000000000000000000000000000000000000000000000000000000000000";

@@ -74,7 +74,7 @@ impl Desk {
     }
 
     fn write(&self, lines: &[String]) {
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let text = lines.join("\n") + "\n";
         fs::write(self.log(), text).unwrap_or_else(|error| panic!("{error}"));
     }
 
@@ -171,7 +171,12 @@ async fn acts_and_moves_are_lines_in_the_order_of_their_commits() -> Outcome {
     let desk = Desk::open()?;
     desk.sell(1).await?;
     desk.ledger
-        .note_act(act("oneclick batch"), ActEvent::Consented, "2 rows".to_owned(), at(2))
+        .note_act(
+            act("oneclick batch"),
+            ActEvent::Consented,
+            "2 rows".to_owned(),
+            at(2),
+        )
         .await?;
     desk.send("later").await?;
     assert_eq!(desk.export()?.lines, 5);
@@ -187,11 +192,20 @@ async fn acts_and_moves_are_lines_in_the_order_of_their_commits() -> Outcome {
         .collect();
     assert_eq!(told, ["begun", "sending", "accepted", "consented", "sending"]);
     assert_eq!(
-        (&read[0]["command"], &read[0]["who"], &read[0]["overrides"][0]["by"]),
+        (
+            &read[0]["command"],
+            &read[0]["who"],
+            &read[0]["overrides"][0]["by"]
+        ),
         (&"oneclick send".into(), &"amine".into(), &"--again".into())
     );
     assert_eq!(
-        (&read[2]["ref"], &read[2]["from"], &read[2]["request_id"], &read[2]["act"]),
+        (
+            &read[2]["ref"],
+            &read[2]["from"],
+            &read[2]["request_id"],
+            &read[2]["act"]
+        ),
         (&"order-0".into(), &"sending".into(), &"req-1".into(), &1.into())
     );
     assert_eq!((&read[4]["act"], &read[3]["why"]), (&2.into(), &"2 rows".into()));
@@ -239,7 +253,39 @@ async fn moves_without_an_act_are_lines_as_well() -> Outcome {
     desk.export()?;
     let lines = desk.lines();
     check_alone(&lines);
-    assert!(lines[0].contains(r#""ref":"old""#) && !lines[0].contains(r#""act":"#), "{}", lines[0]);
+    assert!(
+        lines[0].contains(r#""ref":"old""#) && !lines[0].contains(r#""act":"#),
+        "{}",
+        lines[0]
+    );
+    assert_eq!(desk.verify()?.differences, []);
+    Ok(())
+}
+
+/// A ledger of the version before: its moves are lines like any other, without an act.
+#[tokio::test]
+async fn an_old_ledger_is_taken_over() -> Outcome {
+    let place = tempfile::tempdir()?;
+    let path = place.path().join("ledger.db");
+    schema::prepare_place(&path)?;
+    let old = schema::connect(&path)?;
+    old.execute_batch(include_str!("../schema_1.sql"))?;
+    old.execute_batch(include_str!("../schema_2.sql"))?;
+    old.execute_batch(
+        "INSERT INTO orders (account, environment, ref, state, phone, plan, operator, amount, created_at, updated_at) \
+         VALUES ('+213770000000', 'sandbox', 'old', 'fulfilled', '0778037340', 'PREPAID_DJEZZY', 'Djezzy', 500, 1, 2); \
+         INSERT INTO moves (order_id, at, from_state, to_state) VALUES (1, 1, NULL, 'sending'), \
+         (1, 2, 'sending', 'fulfilled'); \
+         PRAGMA application_id = 826494027; PRAGMA user_version = 2;",
+    )?;
+    drop(old);
+    let desk = Desk {
+        ledger: Ledger::open(&path)?,
+        place,
+    };
+    desk.sell(1).await?;
+    assert_eq!(desk.export()?.lines, 5);
+    check_alone(&desk.lines());
     assert_eq!(desk.verify()?.differences, []);
     Ok(())
 }
@@ -247,24 +293,24 @@ async fn moves_without_an_act_are_lines_as_well() -> Outcome {
 #[tokio::test]
 async fn every_single_byte_that_is_changed_is_found() -> Outcome {
     let desk = Desk::open()?;
-    desk.sell(2).await?;
+    desk.sell(1).await?;
     desk.export()?;
     let whole = desk.bytes();
+    let connection = schema::connect(&desk.path())?;
+    let verify = || verify::verify_with(&connection, &desk.log(), None);
     for place in 0..whole.len() {
-        for flip in [1, 0x20] {
-            let mut changed = whole.clone();
-            changed[place] ^= flip;
-            fs::write(desk.log(), &changed)?;
-            let verdict = desk.verify()?;
-            assert!(verdict.count > 0, "byte {place} of {}", whole.len());
-            let line = 1 + whole[..place].iter().filter(|byte| **byte == b'\n').count();
-            assert_eq!(
-                verdict.differences[0].line,
-                u64::try_from(line).ok(),
-                "byte {place}: {:?}",
-                verdict.differences
-            );
-        }
+        let mut changed = whole.clone();
+        changed[place] ^= if place % 2 == 0 { 1 } else { 0x20 };
+        fs::write(desk.log(), &changed)?;
+        let verdict = verify()?;
+        assert!(verdict.count > 0, "byte {place} of {}", whole.len());
+        let line = whole[..place].split(|byte| *byte == b'\n').count();
+        assert_eq!(
+            verdict.differences[0].line,
+            u64::try_from(line).ok(),
+            "byte {place}: {:?}",
+            verdict.differences
+        );
     }
     Ok(())
 }
@@ -275,11 +321,13 @@ async fn every_byte_that_is_taken_away_or_put_in_is_found() -> Outcome {
     desk.sell(1).await?;
     desk.export()?;
     let whole = desk.bytes();
+    let connection = schema::connect(&desk.path())?;
+    let verify = || verify::verify_with(&connection, &desk.log(), None);
     for place in 0..whole.len() {
         let mut shorter = whole.clone();
         shorter.remove(place);
         fs::write(desk.log(), &shorter)?;
-        assert!(desk.verify()?.count > 0, "without byte {place}");
+        assert!(verify()?.count > 0, "without byte {place}");
         for byte in [b'\n', b' ', b'0'] {
             let mut longer = whole.clone();
             longer.insert(place, byte);
@@ -287,7 +335,7 @@ async fn every_byte_that_is_taken_away_or_put_in_is_found() -> Outcome {
                 continue;
             }
             fs::write(desk.log(), &longer)?;
-            assert!(desk.verify()?.count > 0, "with {byte} at {place}");
+            assert!(verify()?.count > 0, "with {byte} at {place}");
         }
     }
     Ok(())
@@ -313,7 +361,10 @@ async fn every_line_that_is_taken_away_is_named() -> Outcome {
     desk.write(&[&whole[..1], &whole[4..]].concat());
     let verdict = desk.verify()?;
     assert_eq!(verdict.count, 1, "{:?}", verdict.differences);
-    assert_eq!((verdict.differences[0].n, verdict.differences[0].until), (Some(2), Some(4)));
+    assert_eq!(
+        (verdict.differences[0].n, verdict.differences[0].until),
+        (Some(2), Some(4))
+    );
     Ok(())
 }
 
@@ -351,7 +402,13 @@ async fn a_line_that_is_put_in_is_named_whatever_it_says() -> Outcome {
     let whole = desk.lines();
     let mut twin = whole[1].clone();
     twin.replace_range(5..6, "9");
-    for put_in in [whole[1].clone(), twin, "{}".to_owned(), String::new(), "words".to_owned()] {
+    for put_in in [
+        whole[1].clone(),
+        twin,
+        "{}".to_owned(),
+        String::new(),
+        "words".to_owned(),
+    ] {
         for place in 2..whole.len() {
             let mut lines = whole.clone();
             lines.insert(place, put_in.clone());
@@ -376,7 +433,9 @@ impl Desk {
         let bytes: usize = lines.iter().map(|line| line.len() + 1).sum();
         let hash = hex(Sha256::digest(lines.last().map_or("", String::as_str).as_bytes()).iter());
         let connection = schema::connect(&self.path())?;
-        connection.execute_batch("DROP TRIGGER IF EXISTS acts_are_kept; DELETE FROM acts WHERE event = 'damaged'")?;
+        connection.execute_batch(
+            "DROP TRIGGER IF EXISTS acts_are_kept; DELETE FROM acts WHERE event = 'damaged'",
+        )?;
         connection.execute(
             "UPDATE audit_head SET n = ?1, hash = ?2, bytes = ?3, act_id = 1",
             (i64::try_from(lines.len())?, hash, i64::try_from(bytes)?),
@@ -400,7 +459,10 @@ async fn a_chain_that_is_forged_anew_is_found() -> Outcome {
     let kinds: Vec<_> = verdict.differences.iter().map(|told| told.kind).collect();
     assert_eq!(kinds, [DifferenceKind::RowDiffers, DifferenceKind::Head]);
     assert_eq!(
-        (verdict.differences[0].line, verdict.differences[0].reference.as_deref()),
+        (
+            verdict.differences[0].line,
+            verdict.differences[0].reference.as_deref()
+        ),
         (Some(3), Some("order-0"))
     );
     assert!(verdict.differences[0].detail.contains("`900`"), "{verdict:?}");
@@ -436,13 +498,19 @@ async fn a_head_that_was_noted_elsewhere_proves_the_rest() -> Outcome {
 
 #[tokio::test]
 async fn rows_that_are_changed_behind_the_log_are_found() -> Outcome {
-    use DifferenceKind::{Inserted, RowDiffers, State as OtherState};
+    use DifferenceKind::{RowDiffers, RowMissing, State as OtherState};
     let cases: [(&str, &[DifferenceKind]); 5] = [
         ("UPDATE moves SET why = 'paid' WHERE id = 2", &[RowDiffers]),
         ("UPDATE acts SET overrides = '[]'", &[RowDiffers]),
-        ("UPDATE orders SET amount = 900 WHERE ref = 'order-1'", &[RowDiffers, RowDiffers]),
-        ("DELETE FROM moves WHERE id = 3", &[Inserted]),
-        ("UPDATE orders SET state = 'fulfilled' WHERE ref = 'order-0'", &[OtherState]),
+        (
+            "UPDATE orders SET amount = 900 WHERE ref = 'order-1'",
+            &[RowDiffers, RowDiffers],
+        ),
+        ("DELETE FROM moves WHERE id = 3", &[RowMissing]),
+        (
+            "UPDATE orders SET state = 'fulfilled' WHERE ref = 'order-0'",
+            &[OtherState],
+        ),
     ];
     for (statement, kinds) in cases {
         let desk = Desk::open()?;
@@ -475,7 +543,10 @@ async fn a_log_that_was_cut_or_taken_away_is_gone_on_with_and_stays_found() -> O
         let kept = desk.bytes();
         assert_eq!(kept[..keeps], whole[..keeps], "what was there stays");
         let told = desk.kinds();
-        assert!(told.iter().any(|told| told.0 == DifferenceKind::Cut), "{keeps}: {told:?}");
+        assert!(
+            told.iter().any(|told| told.0 == DifferenceKind::Cut),
+            "{keeps}: {told:?}"
+        );
         let lines = String::from_utf8(kept)?;
         let last: serde_json::Value = serde_json::from_str(lines.lines().last().unwrap_or_default())?;
         assert_eq!(last["ref"], "later");
@@ -532,7 +603,11 @@ async fn a_surplus_that_is_not_ours_is_kept_and_told() -> Outcome {
     assert_eq!(desk.export()?.damages.len(), 1);
     assert_eq!(desk.bytes()[..bytes.len()], bytes[..]);
     let told = desk.kinds();
-    assert_eq!(told.first().map(|told| (told.0, told.1)), Some((DifferenceKind::Inserted, Some(4))), "{told:?}");
+    assert_eq!(
+        told.first().map(|told| (told.0, told.1)),
+        Some((DifferenceKind::Inserted, Some(4))),
+        "{told:?}"
+    );
     Ok(())
 }
 
@@ -567,7 +642,11 @@ async fn two_that_write_at_once_write_each_line_once() -> Outcome {
         let runtime = tokio::runtime::Handle::current();
         let sold = std::thread::scope(|inner| {
             inner
-                .spawn(|| runtime.block_on(desk.sell(100)).map_err(|error| error.to_string()))
+                .spawn(|| {
+                    runtime
+                        .block_on(desk.sell(100))
+                        .map_err(|error| error.to_string())
+                })
                 .join()
         });
         done.store(true, std::sync::atomic::Ordering::SeqCst);
@@ -628,12 +707,33 @@ async fn lines_are_found_by_order_and_time_the_newest_first_dropped_last() -> Ou
     })?;
     assert_eq!((count, lines.len(), &lines[0]["n"]), (7, 1, &7.into()));
     let since = Some(at(1));
-    assert_eq!(found(Lookup { since, ..Lookup::default() })?.0, 3);
-    assert_eq!(found(Lookup { until: since, ..Lookup::default() })?.0, 4);
+    assert_eq!(
+        found(Lookup {
+            since,
+            ..Lookup::default()
+        })?
+        .0,
+        3
+    );
+    assert_eq!(
+        found(Lookup {
+            until: since,
+            ..Lookup::default()
+        })?
+        .0,
+        4
+    );
     let elsewhere = Account {
         environment: Environment::Production,
         ..account()
     };
-    assert_eq!(found(Lookup { account: Some(elsewhere), ..Lookup::default() })?.0, 0);
+    assert_eq!(
+        found(Lookup {
+            account: Some(elsewhere),
+            ..Lookup::default()
+        })?
+        .0,
+        0
+    );
     Ok(())
 }

@@ -2,108 +2,28 @@
 //! against the head that the ledger keeps. Both sides are read once, side by side, in flat memory.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Take};
 use std::path::Path;
 
 use rusqlite::Connection;
-use serde_json::{Map, Value};
 
 use super::entries::{Entries, Entry, Queries};
-use super::line::{Parts, hash, parts, render};
+use super::line::{hash, render};
+use super::lines::{Line, Lines};
+use super::verdict::{DIFFERENCES_MAX, Difference, DifferenceKind, Verdict, difference, fields, reference};
 use super::{AuditError, Head, NO_HASH, Result, path_of};
 use crate::ledger::{LedgerError, schema};
-
-/// Differences that are told one by one; the others are counted.
-const DIFFERENCES_MAX: usize = 1_000;
-/// The longest line; ours are shorter by far.
-const LINE_BYTES_MAX: u64 = 1024 * 1024;
-/// The longest value that a difference quotes.
-const QUOTED_MAX: usize = 60;
-
-/// How the log differs from what was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DifferenceKind {
-    /// A line is another than was written.
-    Changed,
-    /// A line and its row in the ledger say different things, and the lines behind it fit the line.
-    RowDiffers,
-    /// A line is not there.
-    Missing,
-    /// The lines up to the end, or up to where the log was taken up again, are not there.
-    Cut,
-    /// A line is there that was never written.
-    Inserted,
-    /// A line stands elsewhere than it was written.
-    OutOfOrder,
-    /// A line carries another hash than that of the line before.
-    Chain,
-    /// The last line is another than the ledger has noted.
-    Head,
-    /// The hash that was noted elsewhere is not in the log.
-    Noted,
-    /// An order stands elsewhere than its last move has put it.
-    State,
-}
-
-impl DifferenceKind {
-    /// The word in JSON.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Changed => "changed",
-            Self::RowDiffers => "row_differs",
-            Self::Missing => "missing",
-            Self::Cut => "cut",
-            Self::Inserted => "inserted",
-            Self::OutOfOrder => "out_of_order",
-            Self::Chain => "chain",
-            Self::Head => "head",
-            Self::Noted => "noted_head",
-            Self::State => "state",
-        }
-    }
-}
-
-/// One difference.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    /// What it is.
-    pub kind: DifferenceKind,
-    /// The line of the file.
-    pub line: Option<u64>,
-    /// The number that the line has or should have.
-    pub n: Option<i64>,
-    /// The last of several numbers.
-    pub until: Option<i64>,
-    /// The order that it is about.
-    pub reference: Option<String>,
-    /// What differs, for people.
-    pub detail: String,
-}
-
-/// What was found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Verdict {
-    /// The number of the last line, as the ledger has noted it.
-    pub last: i64,
-    /// The hash of that line: to be noted elsewhere.
-    pub head: String,
-    /// The line whose hash was noted elsewhere.
-    pub noted: Option<i64>,
-    /// The first differences.
-    pub differences: Vec<Difference>,
-    /// How many there are.
-    pub count: u64,
-}
 
 /// Holds the log of a ledger against its rows. `noted` is a hash that somebody has noted elsewhere.
 pub fn verify(ledger: &Path, noted: Option<&str>) -> Result<Verdict> {
     let connection = schema::connect(ledger)?;
     schema::read_lightly(&connection).map_err(LedgerError::from)?;
+    verify_with(&connection, &path_of(ledger), noted)
+}
+
+pub(super) fn verify_with(connection: &Connection, path: &Path, noted: Option<&str>) -> Result<Verdict> {
     // One moment of the ledger: what is written meanwhile is behind the head.
     let reading = connection.unchecked_transaction()?;
     let head = Head::read(&reading)?;
-    let path = path_of(ledger);
     let mut queries = Queries::prepare(&reading)?;
     let start = Head {
         n: 0,
@@ -114,8 +34,8 @@ pub fn verify(ledger: &Path, noted: Option<&str>) -> Result<Verdict> {
     };
     let mut walk = Walk {
         entries: queries.behind(&start)?,
-        lines: Lines::open(&path, head.bytes)?,
-        path: &path,
+        lines: Lines::open(path, head.bytes)?,
+        path,
         head: &head,
         row: None,
         body: Vec::new(),
@@ -138,26 +58,6 @@ pub fn verify(ledger: &Path, noted: Option<&str>) -> Result<Verdict> {
         verdict.push(difference(DifferenceKind::Noted, detail));
     }
     Ok(verdict)
-}
-
-fn difference(kind: DifferenceKind, detail: String) -> Difference {
-    Difference {
-        kind,
-        line: None,
-        n: None,
-        until: None,
-        reference: None,
-        detail,
-    }
-}
-
-impl Verdict {
-    fn push(&mut self, difference: Difference) {
-        self.count += 1;
-        if self.differences.len() < DIFFERENCES_MAX {
-            self.differences.push(difference);
-        }
-    }
 }
 
 /// Orders whose state no move has put there.
@@ -235,8 +135,7 @@ impl Walk<'_> {
 
     /// The next row up to the head; what is behind it is not yet written.
     fn read_row(&mut self) -> Result<()> {
-        let is_over =
-            |entry: &Entry| entry.move_id > self.head.move_id || entry.act_id > self.head.act_id;
+        let is_over = |entry: &Entry| entry.move_id > self.head.move_id || entry.act_id > self.head.act_id;
         self.row = self.entries.next(&mut self.body)?.filter(|entry| !is_over(entry));
         Ok(())
     }
@@ -311,10 +210,6 @@ impl Walk<'_> {
                 tell(DifferenceKind::Chain, detail)
             };
         }
-        let is_followed = match &self.lines.next {
-            Some(next) => next.parts().is_some_and(|next| next.previous == hash.as_bytes()),
-            None => self.head.hash == hash,
-        };
         let Some(taken) = taken.filter(|_| line.has_end) else {
             return tell(DifferenceKind::Changed, "it is no line of the log".to_owned());
         };
@@ -323,7 +218,7 @@ impl Walk<'_> {
         } else {
             format!("its number is {}", taken.n)
         };
-        if is_followed {
+        if self.is_followed(hash) {
             tell(DifferenceKind::RowDiffers, detail)
         } else {
             tell(DifferenceKind::Changed, detail)
@@ -361,27 +256,39 @@ impl Walk<'_> {
         });
     }
 
-    /// A line without a row. The lines behind it still fit the one before it.
+    /// Whether a line is followed by one that carries its hash.
+    fn is_followed(&self, hash: &str) -> bool {
+        match &self.lines.next {
+            Some(next) => next.parts().is_some_and(|next| next.previous == hash.as_bytes()),
+            None => self.head.hash == hash,
+        }
+    }
+
+    /// A line without a row. Where it was put in, the lines behind it still fit the one before it.
     fn foreign(&mut self) -> Result<()> {
         if let Some(line) = &self.lines.current {
             let taken = line.parts();
             let n = taken.map(|taken| taken.n);
             let is_early = n.is_some_and(|n| n <= self.head.n && self.row.is_some_and(|row| n > row.n));
             let was_missing = n.is_some_and(|n| self.verdict.takes_back_missing(n));
-            let kind = if is_early || was_missing {
-                DifferenceKind::OutOfOrder
+            let hash = hash(&line.bytes);
+            let is_linked = taken.is_some_and(|taken| taken.previous == self.previous.as_bytes())
+                && self.is_followed(&hash);
+            let (kind, detail) = if is_linked {
+                (DifferenceKind::RowMissing, "the ledger has no row for it")
+            } else if is_early || was_missing {
+                (
+                    DifferenceKind::OutOfOrder,
+                    "it stands elsewhere than it was written",
+                )
             } else {
-                DifferenceKind::Inserted
+                (DifferenceKind::Inserted, "it was never written")
             };
             if let Some(n) = n.filter(|_| is_early)
                 && self.early.len() < DIFFERENCES_MAX
             {
                 self.early.insert(n);
             }
-            let detail = match kind {
-                DifferenceKind::OutOfOrder => "it stands elsewhere than it was written",
-                _ => "it was never written",
-            };
             let found = Difference {
                 line: Some(line.number),
                 n,
@@ -389,137 +296,10 @@ impl Walk<'_> {
                 ..difference(kind, detail.to_owned())
             };
             self.verdict.push(found);
+            if is_linked {
+                self.previous = hash;
+            }
         }
         self.read_line()
-    }
-}
-
-impl Verdict {
-    /// A line that was told as missing has turned up elsewhere.
-    fn takes_back_missing(&mut self, n: i64) -> bool {
-        let is_it = |told: &Difference| {
-            told.kind == DifferenceKind::Missing && told.n == Some(n) && told.until.is_none()
-        };
-        let found = self.differences.iter().position(is_it);
-        if let Some(place) = found {
-            self.differences.remove(place);
-            self.count -= 1;
-        }
-        found.is_some()
-    }
-}
-
-fn object(body: &[u8]) -> Option<Map<String, Value>> {
-    let mut text = vec![b'{'];
-    text.extend_from_slice(body);
-    text.push(b'}');
-    serde_json::from_slice(&text).ok()
-}
-
-fn reference(body: &[u8]) -> Option<String> {
-    Some(object(body)?.get("ref")?.as_str()?.to_owned())
-}
-
-/// Which fields of a line are others than in its row.
-fn fields(line: &[u8], row: &[u8]) -> String {
-    let (Some(line), Some(row)) = (object(line), object(row)) else {
-        return "it is no line of the log".to_owned();
-    };
-    let names: BTreeSet<_> = line.keys().chain(row.keys()).collect();
-    let told: Vec<_> = names
-        .into_iter()
-        .filter(|name| line.get(*name) != row.get(*name))
-        .map(|name| {
-            let (line, row) = (quoted(line.get(name)), quoted(row.get(name)));
-            format!("`{name}` is {line} in the file and {row} in the ledger")
-        })
-        .collect();
-    if told.is_empty() {
-        "it is written another way".to_owned()
-    } else {
-        told.join("; ")
-    }
-}
-
-fn quoted(value: Option<&Value>) -> String {
-    let text = match value {
-        None => return "not".to_owned(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    };
-    let short: String = text.chars().take(QUOTED_MAX).collect();
-    format!("`{short}`")
-}
-
-/// A line of the file.
-struct Line {
-    number: u64,
-    bytes: Vec<u8>,
-    /// Whether it is ended.
-    has_end: bool,
-}
-
-impl Line {
-    fn parts(&self) -> Option<Parts<'_>> {
-        parts(&self.bytes)
-    }
-
-    /// Whether the log was taken up again with it, behind a change of the file.
-    fn says_damaged(&self) -> bool {
-        let word = br#","event":"damaged","#;
-        self.bytes.windows(word.len()).any(|bytes| bytes == word)
-    }
-}
-
-/// The lines of the file up to the head's length, with one in advance.
-struct Lines {
-    reader: Option<Take<BufReader<File>>>,
-    read: u64,
-    current: Option<Line>,
-    next: Option<Line>,
-}
-
-impl Lines {
-    fn open(path: &Path, bytes: u64) -> Result<Self> {
-        let reader = match File::open(path) {
-            Ok(file) => Some(BufReader::with_capacity(256 * 1024, file).take(bytes)),
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => return Err(AuditError::file(path, error)),
-        };
-        let mut lines = Self {
-            reader,
-            read: 0,
-            current: None,
-            next: None,
-        };
-        let failed = |error| AuditError::file(path, error);
-        lines.advance().map_err(failed)?;
-        lines.advance().map_err(failed)?;
-        Ok(lines)
-    }
-
-    fn advance(&mut self) -> std::io::Result<()> {
-        let spent = std::mem::replace(&mut self.current, self.next.take());
-        let mut bytes = spent.map(|line| line.bytes).unwrap_or_default();
-        bytes.clear();
-        let Some(reader) = &mut self.reader else {
-            return Ok(());
-        };
-        if reader
-            .by_ref()
-            .take(LINE_BYTES_MAX)
-            .read_until(b'\n', &mut bytes)?
-            == 0
-        {
-            return Ok(());
-        }
-        let has_end = bytes.pop_if(|last| *last == b'\n').is_some();
-        self.read += 1;
-        self.next = Some(Line {
-            number: self.read,
-            bytes,
-            has_end,
-        });
-        Ok(())
     }
 }

@@ -96,6 +96,8 @@ impl Ledger {
 /// Where a connection keeps what its process is about to do: a temporary table, which is taken back with the
 /// transaction or the savepoint that an act was written in.
 const ACTING: &str = "
+    -- It holds one row, and a full disk must not touch it.
+    PRAGMA temp_store = memory;
     CREATE TEMP TABLE acting (
         -- The act as it stands in the ledger; none until it is written.
         id INTEGER,

@@ -84,6 +84,7 @@ impl Ledger {
         schema::prepare_place(path)?;
         let writing = schema::connect(path)?;
         writing.pragma_update(None, "synchronous", "off")?;
+        acts::prepare(&writing)?;
         let reader = schema::connect(path)?;
         Ok(Self {
             path: path.to_owned(),

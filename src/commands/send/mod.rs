@@ -70,7 +70,7 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
     session
         .act(&desk.ledger, &desk.account, again.into_iter().collect())
         .await?;
-    match send(session, &connected, request).await {
+    match Box::pin(send(session, &connected, request)).await {
         Ok(code) => Ok(code),
         Err(error) => Err(connected.heed(error).await),
     }

@@ -95,6 +95,11 @@ impl Redactor {
     }
 }
 
+/// A text without a key, in every spelling that JSON and URLs give it.
+pub fn without_key(key: &SecretString, text: &str) -> String {
+    Redactor::new(key.clone()).clean(text)
+}
+
 fn spellings(key: &str) -> Vec<SecretString> {
     let json = serde_json::Value::from(key).to_string();
     let inside_quotes = json.trim_matches('"').to_owned();

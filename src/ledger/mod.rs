@@ -5,6 +5,8 @@
 //! thread commits all that is waiting in one transaction; readers have a connection of their own. Moves between
 //! states are checked here, against the state that is stored, in the transaction that writes them.
 
+mod acts;
+pub mod audit;
 mod batches;
 mod cache;
 mod claims;
@@ -24,6 +26,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rusqlite::Connection;
 
+pub use acts::{ActEvent, Author, NewAct, Override};
 pub use batches::{Batch, OpenRow, Paid, PlannedRow, Sheet, SheetOrder, Standings, ToSend};
 pub use cache::StoredIdentity;
 pub use claims::{ClaimCursor, ClaimRules, Claims, Hold};
@@ -63,6 +66,7 @@ impl Ledger {
         schema::prepare_place(path)?;
         let mut writing = schema::connect(path)?;
         schema::migrate(&mut writing, path)?;
+        acts::prepare(&writing)?;
         let reader = schema::connect(path)?;
         schema::read_lightly(&reader)?;
         Ok(Self {
@@ -80,6 +84,7 @@ impl Ledger {
         schema::prepare_place(path)?;
         let writing = schema::connect(path)?;
         writing.pragma_update(None, "synchronous", "off")?;
+        acts::prepare(&writing)?;
         let reader = schema::connect(path)?;
         Ok(Self {
             path: path.to_owned(),

@@ -23,7 +23,11 @@ const BUSY_WAIT: Duration = Duration::from_secs(15);
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
 /// What brings schema N to N + 1. Only ever appended to.
-const MIGRATIONS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("schema_1.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+];
 
 /// The newest schema known here.
 fn newest() -> i64 {
@@ -110,7 +114,7 @@ fn check_header(path: &Path) -> Result<(), LedgerError> {
 
 /// Only its owner may read or write the ledger, whatever it was made with.
 #[cfg(unix)]
-fn make_private(path: &Path) -> Result<(), LedgerError> {
+pub(super) fn make_private(path: &Path) -> Result<(), LedgerError> {
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(path)
         .map_err(|error| LedgerError::at(path, error))?
@@ -125,7 +129,7 @@ fn make_private(path: &Path) -> Result<(), LedgerError> {
 }
 
 #[cfg(not(unix))]
-fn make_private(_path: &Path) -> Result<(), LedgerError> {
+pub(super) fn make_private(_path: &Path) -> Result<(), LedgerError> {
     Ok(())
 }
 

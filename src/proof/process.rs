@@ -156,6 +156,7 @@ impl Shop {
                     is_whole: reading.bad == 0,
                     with_repeats: self.again,
                     at: self.clock.now(),
+                    act: None,
                 })?;
                 life.step().await;
                 batch

@@ -195,6 +195,13 @@ impl Shop {
             .collect()
     }
 
+    /// The audit log is whole, and says what the ledger says.
+    #[track_caller]
+    pub fn expect_whole_log(&self) {
+        self.run(&["ref", "audit", "--verify", "-o", "json"])
+            .expect_exit(0);
+    }
+
     /// The road is mended and time passes; then one `ref check` makes ledger and books say the same.
     #[track_caller]
     pub fn expect_agreement(&self) {
@@ -224,6 +231,7 @@ impl Shop {
         let checked = self.run(&["ref", "check", "-o", "json"]);
         let (books, ledger) = (self.books(), self.ledger());
         books.expect_no_doubles();
+        self.expect_whole_log();
         for (reference, state) in &ledger {
             let agrees = match state.as_str() {
                 "fulfilled" => books.status(reference) == Some("FULFILLED"),

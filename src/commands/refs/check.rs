@@ -27,8 +27,10 @@ pub struct Request {
 /// Asks about orders, one after the other.
 pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
     let connected = session.connect().await?;
+    let desk = &connected.desk;
+    session.act(&desk.ledger, &desk.account, Vec::new()).await?;
     let orders = match request.refs.as_slice() {
-        [] => connected.desk.ledger.open_orders(&connected.desk.account)?,
+        [] => desk.ledger.open_orders(&desk.account)?,
         refs => find_all(session, &connected, refs).await?,
     };
     if orders.is_empty() {

@@ -1,5 +1,6 @@
 //! `ref …`: the orders of the ledger, one by one.
 
+pub mod audit;
 pub mod check;
 pub mod list;
 pub mod new;
@@ -24,6 +25,8 @@ pub enum Request {
     Show(show::Request),
     /// `ref settle`
     Settle(settle::Request),
+    /// `ref audit`
+    Audit(audit::Request),
 }
 
 /// Does it.
@@ -34,6 +37,7 @@ pub async fn run(session: &Session, request: Request) -> Result<ExitCode> {
         Request::List(request) => list::run(session, &request).await,
         Request::Show(request) => show::run(session, &request).await,
         Request::Settle(request) => settle::run(session, &request).await,
+        Request::Audit(request) => audit::run(session, &request),
     }
 }
 

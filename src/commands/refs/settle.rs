@@ -5,7 +5,7 @@ use crate::commands::outcome::unprintable;
 use crate::commands::session::Session;
 use crate::domain::{Ref, SettledAs, SettledBy};
 use crate::error::{Error, ExitCode, Result};
-use crate::ledger::{Change, LedgerError};
+use crate::ledger::{Change, LedgerError, Override};
 use crate::output::order_record;
 
 /// What is asked for.
@@ -50,8 +50,15 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
         );
         return Err(refused(&order, message));
     }
+    let reason = session.without_key(reason);
+    let by_hand = Override {
+        what: "settled by hand".to_owned(),
+        by: format!("--as {}", request.settled_as.state()),
+        reason: Some(reason.clone()),
+    };
+    session.act(&ledger, &account, vec![by_hand]).await?;
     let change = Change {
-        note: Some(reason.to_owned()),
+        note: Some(reason.clone()),
         message: order.message.clone(),
         settled_by: Some(SettledBy::Operator),
         ..Change::to(

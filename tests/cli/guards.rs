@@ -1,7 +1,6 @@
 //! What stops a send before it leaves: the key, repeats, caps, the balance, what can't be sold.
 
-use crate::secrets::files_with;
-use crate::support::{OrFail, PHONE, PLAN, Shop};
+use crate::support::{OrFail, PHONE, PLAN, Shop, files_with};
 
 #[test]
 fn a_wrong_key_costs_one_request() {

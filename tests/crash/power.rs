@@ -1,0 +1,169 @@
+//! The power is cut between any two syncs: the ledger that is left opens, and knows every ref that may have left this
+//! machine. So does a copy of its files that somebody takes at such a moment.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use libtest_mimic::Trial;
+
+use crate::deed::{Deed, quick};
+use crate::inject::{Act, Errno, Kind, Plan, record, watch};
+use crate::lanes::{each, seed, setting};
+use crate::replay::{Disk, Loss, Step, steps};
+use crate::support::{OrFail, Shop};
+use crate::tally;
+
+/// Images of a long batch in a usual run.
+const CUTS: usize = 120;
+/// Rows of the long batch: more than the log of the database holds before it is copied into it.
+const ROWS: u32 = 300;
+
+/// The scenes of this file.
+pub fn scenes() -> Vec<Trial> {
+    let scene = |name: &str, work: fn()| {
+        Trial::test(format!("power::{name}"), move || {
+            work();
+            Ok(())
+        })
+    };
+    vec![
+        scene("cut_at_any_sync_of_the_first_send_the_ledger_knows_it", || {
+            cut_everywhere(Deed::FirstSend);
+        }),
+        scene("cut_at_any_sync_of_a_first_batch_the_ledger_knows_its_rows", cut_in_first_batch),
+        scene("cut_in_a_long_batch_the_ledger_knows_its_rows", cut_in_long_batch),
+        scene("a_sync_that_fails_is_believed", cut_behind_failed_syncs),
+    ]
+}
+
+/// A moment at which the power is cut, and what is left then.
+#[derive(Debug, Clone, Copy)]
+struct Cut {
+    step: usize,
+    loss: Loss,
+}
+
+fn cut_everywhere(deed: Deed) {
+    let shop = deed.open();
+    let recorded = record(&shop, deed.words(), None);
+    assert_eq!(recorded.outcome.code, Some(0), "{:?}", recorded.outcome);
+    let steps = steps(recorded.journal());
+    let cuts = all_cuts(&steps);
+    expect_known(&shop, &steps, &cuts);
+}
+
+fn cut_in_first_batch() {
+    let shop = quick(&[]);
+    drop(shop.sheet("november.csv").customers(6));
+    let recorded = record(&shop, Deed::Batch.words(), None);
+    assert_eq!(recorded.outcome.code, Some(0), "{:?}", recorded.outcome);
+    let steps = steps(recorded.journal());
+    expect_known(&shop, &steps, &all_cuts(&steps));
+}
+
+fn cut_in_long_batch() {
+    let seed = seed();
+    let shop = quick(&["--latency", "2ms"]).set("ONECLICKDZ_CONCURRENCY", "2");
+    drop(shop.sheet("november.csv").customers(ROWS));
+    let recorded = record(&shop, Deed::Batch.words(), None);
+    assert_eq!(recorded.outcome.code, Some(0), "{:?}", recorded.outcome);
+    let steps = steps(recorded.journal());
+    let mut cuts = all_cuts(&steps);
+    let mut random = fastrand::Rng::with_seed(seed);
+    random.shuffle(&mut cuts);
+    cuts.truncate(setting("ONECLICK_CRASH_CUTS", CUTS));
+    println!("power: {} cuts in {} steps, ONECLICK_CRASH_SEED={seed}", cuts.len(), steps.len());
+    expect_known(&shop, &steps, &cuts);
+}
+
+/// A system may drop what it failed to write and call the next sync a success: nothing may stand on that.
+fn cut_behind_failed_syncs() {
+    let deed = Deed::FirstSend;
+    let shop = deed.open();
+    let syncs = watch(&shop, deed.words()).count(Kind::Sync);
+    let places: Vec<_> = (1..=syncs).collect();
+    each(&places, |place| {
+        let plan = Plan { kind: Kind::Sync, place: *place, act: Act::Once(Errno::Io) };
+        let shop = deed.open();
+        let recorded = record(&shop, deed.words(), Some(plan));
+        tally::inspect(&shop, &[&recorded.outcome]);
+        let steps = steps(recorded.journal());
+        let cuts: Vec<_> = all_cuts(&steps)
+            .into_iter()
+            .filter(|cut| cut.loss == Loss::AllUnsynced && matches!(steps[cut.step], Step::Sent(_)))
+            .collect();
+        expect_known(&shop, &steps, &cuts);
+    });
+}
+
+/// Before every sync and send, with all that is not synced gone, all there, and some there.
+fn all_cuts(steps: &[Step]) -> Vec<Cut> {
+    let seed = seed();
+    let boundaries = steps.iter().enumerate().filter(|(_, step)| Disk::is_boundary(step));
+    boundaries
+        .flat_map(|(place, _)| {
+            let some = seed.wrapping_add(place as u64);
+            [Loss::AllUnsynced, Loss::Nothing, Loss::Some(some)].map(|loss| Cut { step: place, loss })
+        })
+        .collect()
+}
+
+/// Lays out each image, and asks the binary what its ledger knows.
+fn expect_known(shop: &Shop, steps: &[Step], cuts: &[Cut]) {
+    let posted: Vec<BTreeSet<String>> = posted(steps);
+    let all = posted.last().map_or(0, BTreeSet::len);
+    assert!(all > 0 && all as u64 == shop.books().orders(), "posts are overlooked");
+    let mut cuts = cuts.to_vec();
+    cuts.sort_by_key(|cut| cut.step);
+    // The disk goes forward once; the images are opened side by side.
+    let mut disk = Disk::new(shop.home());
+    let mut images = Vec::new();
+    let mut next = 0;
+    for cut in cuts {
+        while next < cut.step {
+            disk.apply(&steps[next]);
+            next += 1;
+        }
+        let home = tempfile::tempdir().or_fail("no temporary directory");
+        disk.lay_out(home.path(), cut.loss);
+        images.push((cut, home));
+    }
+    let images: Vec<_> = images.iter().map(|(cut, home)| (*cut, home.path())).collect();
+    each(&images, |(cut, home)| {
+        let known = known(shop, home);
+        tally::opened();
+        let missing: Vec<_> = posted[cut.step].difference(&known).collect();
+        missing.iter().for_each(|_| tally::lost());
+        assert!(missing.is_empty(), "{cut:?} has lost {missing:?}; it knows {known:?}");
+    });
+}
+
+/// For each step, the refs that may have left before it or with it.
+fn posted(steps: &[Step]) -> Vec<BTreeSet<String>> {
+    let mut posted = BTreeSet::new();
+    steps
+        .iter()
+        .map(|step| {
+            if let Step::Sent(bytes) = step
+                && bytes.starts_with(b"POST ")
+            {
+                let text = String::from_utf8_lossy(bytes);
+                let body = text.split_once("\r\n\r\n").or_fail("a request without a body").1;
+                let body: serde_json::Value = serde_json::from_str(body).or_fail("a body that is no JSON");
+                posted.insert(body["ref"].as_str().or_fail("a top-up without a ref").to_owned());
+            }
+            posted.clone()
+        })
+        .collect()
+}
+
+/// The refs that the ledger below `home` knows.
+fn known(shop: &Shop, home: &Path) -> BTreeSet<String> {
+    let mut command = shop.command(&["ref", "list", "--limit", "0", "-o", "json"]);
+    let output = command.env("HOME", home).current_dir(home).output().or_fail("it does not run");
+    assert!(output.status.success(), "it does not open: {output:?}");
+    let listed: serde_json::Value = serde_json::from_slice(&output.stdout).or_fail("no JSON");
+    let refs = listed.as_array().into_iter().flatten();
+    refs.map(|order| order["ref"].as_str().or_fail("an order without a ref").to_owned())
+        .collect()
+}

@@ -44,7 +44,8 @@ impl Deed {
         shop
     }
 
-    fn is_batch(self) -> bool {
+    /// Whether a sheet is sent.
+    pub fn is_batch(self) -> bool {
         matches!(self, Self::Batch | Self::BatchWithLosses)
     }
 

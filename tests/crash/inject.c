@@ -105,8 +105,9 @@ __attribute__((constructor)) static void begin(void) {
 
 /* ------------------------------------------------------------------ what is looked at */
 
+/* The root itself, or what is below it. */
 static int is_below_root(const char *path) {
-    return counters && !strncmp(path, root, root_length) && path[root_length] == '/';
+    return counters && !strncmp(path, root, root_length) && (path[root_length] == '/' || !path[root_length]);
 }
 
 /* The path of a file or directory below the root; 0 for all else. */

@@ -49,6 +49,11 @@ impl Deed {
         matches!(self, Self::Batch | Self::BatchWithLosses)
     }
 
+    /// How many orders it makes.
+    pub fn rows(self) -> u64 {
+        if self.is_batch() { ROWS.into() } else { 1 }
+    }
+
     /// What is typed for it.
     pub fn words(self) -> &'static [&'static str] {
         if self.is_batch() {

@@ -23,7 +23,31 @@ pub fn scenes() -> Vec<Trial> {
         scene("a_day_off_while_an_answer_is_asked_for", Deed::SendWithLostAnswer),
         scene("a_day_off_while_a_lost_request_is_sent_again", Deed::SendWithLostRequest),
         scene("a_day_off_in_a_batch", Deed::BatchWithLosses),
+        Trial::test("clock::what_was_sent_on_another_day_settles_today", || {
+            settle_what_was_sent_off_by_a_day();
+            Ok(())
+        }),
     ]
+}
+
+/// The clock was wrong while rows were sent, and was set right before anybody asked about them: nobody waits for that
+/// day to come.
+fn settle_what_was_sent_off_by_a_day() {
+    for seconds in [DAY_S, -DAY_S] {
+        for deed in [Deed::Batch, Deed::BatchWithLosses] {
+            let plan = Plan {
+                kind: Kind::Send,
+                place: 1,
+                act: Act::Clock(seconds),
+            };
+            let shop = deed.open();
+            let sent = strike(&shop, &[deed.words(), &["--no-wait"]].concat(), plan);
+            assert!(matches!(sent.outcome.code, Some(6 | 8)), "{plan}: {:?}", sent.outcome);
+            shop.provider.advance(120);
+            shop.run(deed.words()).expect_exit(0);
+            deed.finish(&shop);
+        }
+    }
 }
 
 fn jump_at_every_send(deed: Deed) {

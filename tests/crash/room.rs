@@ -40,8 +40,8 @@ pub fn scenes() -> Vec<Trial> {
         println!("no small disk can be mounted here: the scenes `room::` are left out");
     }
     vec![
-        scene("a_disk_that_is_really_full_loses_nothing", || SIZES.iter().for_each(|size| fill(size))),
-        scene("a_disk_that_is_really_read_only_sends_nothing", read_only),
+        scene("a_small_one_that_is_full_loses_nothing", || SIZES.iter().for_each(|size| fill(size))),
+        scene("a_small_one_that_is_read_only_sends_nothing", read_only),
     ]
 }
 

@@ -29,7 +29,7 @@ fn a_wrong_key_costs_one_request() {
         "{refused:?}"
     );
     assert_eq!(
-        files_with(shop.home(), b"a-wrong-key-1234"),
+        files_with(shop.home(), "a-wrong-key-1234"),
         Vec::<std::path::PathBuf>::new()
     );
 }

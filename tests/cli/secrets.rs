@@ -14,7 +14,7 @@ fn expect_secret(shop: &Shop, outcome: &Outcome<'_>) {
     for text in [&outcome.stdout, &outcome.stderr] {
         assert!(!text.contains(KEY), "the key is shown\n{outcome:?}");
     }
-    assert_eq!(files_with(shop.home(), KEY.as_bytes()), Vec::<PathBuf>::new());
+    assert_eq!(files_with(shop.home(), KEY), Vec::<PathBuf>::new());
 }
 
 /// At every verbosity, in every command, and although the provider echoes it.

@@ -58,18 +58,14 @@ impl<T, E: Debug> OrFail<T> for Result<T, E> {
     }
 }
 
-/// Every file below a directory that holds some bytes.
-pub fn files_with(directory: &Path, needle: &[u8]) -> Vec<PathBuf> {
+/// Every file below a directory that holds a text.
+pub fn files_with(directory: &Path, text: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).or_fail("not a directory") {
         let path = entry.or_fail("not read").path();
         if path.is_dir() {
-            found.extend(files_with(&path, needle));
-        } else if fs::read(&path)
-            .or_fail("not read")
-            .windows(needle.len())
-            .any(|bytes| bytes == needle)
-        {
+            found.extend(files_with(&path, text));
+        } else if String::from_utf8_lossy(&fs::read(&path).or_fail("not read")).contains(text) {
             found.push(path);
         }
     }

@@ -21,7 +21,10 @@ pub fn scenes() -> Vec<Trial> {
     vec![
         scene("a_day_off_in_a_send", Deed::FirstSend),
         scene("a_day_off_while_an_answer_is_asked_for", Deed::SendWithLostAnswer),
-        scene("a_day_off_while_a_lost_request_is_sent_again", Deed::SendWithLostRequest),
+        scene(
+            "a_day_off_while_a_lost_request_is_sent_again",
+            Deed::SendWithLostRequest,
+        ),
         scene("a_day_off_in_a_batch", Deed::BatchWithLosses),
         Trial::test("clock::what_was_sent_on_another_day_settles_today", || {
             settle_what_was_sent_off_by_a_day();
@@ -42,7 +45,11 @@ fn settle_what_was_sent_off_by_a_day() {
             };
             let shop = deed.open();
             let sent = strike(&shop, &[deed.words(), &["--no-wait"]].concat(), plan);
-            assert!(matches!(sent.outcome.code, Some(6 | 8)), "{plan}: {:?}", sent.outcome);
+            assert!(
+                matches!(sent.outcome.code, Some(6 | 8)),
+                "{plan}: {:?}",
+                sent.outcome
+            );
             shop.provider.advance(120);
             shop.run(deed.words()).expect_exit(0);
             deed.finish(&shop);

@@ -14,7 +14,7 @@ use crate::support::{OrFail, Shop};
 use crate::tally;
 
 /// A usual run lets every so many-th write fail.
-const WRITE_STRIDE: u64 = 4;
+const WRITE_STRIDE: u64 = 8;
 
 /// The scenes of this file.
 pub fn scenes() -> Vec<Trial> {
@@ -33,8 +33,16 @@ pub fn scenes() -> Vec<Trial> {
         })
     };
     vec![
-        scene("full_from_any_write_on", &[Kind::Write, Kind::Make], &[Act::Lasting(Errno::NoSpace)]),
-        scene("broken_from_any_call_on", &[Kind::Sync, Kind::Write, Kind::Make], &[Act::Lasting(Errno::Io)]),
+        scene(
+            "full_from_any_write_on",
+            &[Kind::Write, Kind::Make],
+            &[Act::Lasting(Errno::NoSpace)],
+        ),
+        scene(
+            "broken_from_any_call_on",
+            &[Kind::Sync, Kind::Write, Kind::Make],
+            &[Act::Lasting(Errno::Io)],
+        ),
         scene(
             "broken_at_one_call",
             &[Kind::Sync, Kind::Write, Kind::Make, Kind::Remove],
@@ -47,7 +55,10 @@ pub fn scenes() -> Vec<Trial> {
         ),
         plain("not_to_be_written_by_their_modes", by_their_modes),
         plain("in_no_directory_nothing_is_sent", in_no_directory),
-        plain("with_a_lost_directory_each_row_is_paid_once", with_a_lost_directory),
+        plain(
+            "with_a_lost_directory_each_row_is_paid_once",
+            with_a_lost_directory,
+        ),
     ]
 }
 
@@ -61,9 +72,13 @@ fn fail_at_every_call(deed: Deed, kinds: &[Kind], acts: &[Act]) {
     });
 }
 
-/// One run is counted; each of its calls fails in turn. Of the many writes a usual run takes every fourth.
+/// One run is counted; each of its calls fails in turn. Of the many writes a usual run takes every eighth.
 fn plans(deed: Deed, kinds: &[Kind], acts: &[Act]) -> Vec<Plan> {
-    let stride = if setting("ONECLICK_CRASH_FULL", 0) > 0 { 1 } else { WRITE_STRIDE };
+    let stride = if setting("ONECLICK_CRASH_FULL", 0) > 0 {
+        1
+    } else {
+        WRITE_STRIDE
+    };
     let first = seed() % stride;
     let shop = deed.open();
     let counted = watch(&shop, deed.words());
@@ -91,7 +106,9 @@ fn expect_honest(shop: &Shop, deed: Deed, outcome: &Outcome<'_>) {
         Some(10) => true,
         // The file with the results: before the first row leaves, or when all have ended.
         Some(2) => deed.is_batch() && outcome.error()["code"] == "results_unwritable" && books.orders() == 0,
-        Some(1) => deed.is_batch() && outcome.error()["code"] == "results_unwritten" && books.orders() == deed.rows(),
+        Some(1) => {
+            deed.is_batch() && outcome.error()["code"] == "results_unwritten" && books.orders() == deed.rows()
+        }
         _ => false,
     };
     assert!(is_true, "{outcome:?}\n{}", books.0);

@@ -68,9 +68,7 @@ impl Kind {
     pub fn moments(self) -> &'static [Act] {
         match self {
             Self::Write | Self::Tell | Self::Send => &[Act::Before, Act::Half, Act::After],
-            Self::Sync | Self::Make | Self::Remove | Self::Receive | Self::Open => {
-                &[Act::Before, Act::After]
-            }
+            Self::Sync | Self::Make | Self::Remove | Self::Receive | Self::Open => &[Act::Before, Act::After],
         }
     }
 }
@@ -103,13 +101,6 @@ pub enum Act {
     Lasting(Errno),
     /// The wall clock jumps by so many seconds.
     Clock(i64),
-}
-
-impl Act {
-    /// Whether the process dies of it.
-    pub fn kills(self) -> bool {
-        matches!(self, Self::Before | Self::Half | Self::After)
-    }
 }
 
 /// Where to strike, and how.
@@ -193,7 +184,10 @@ fn run<'shop>(shop: &'shop Shop, words: &[&str], plan: Option<Plan>, records: bo
         command.env("CRASH_JOURNAL", &journal);
     }
     let mut command = assert_cmd::Command::from_std(command);
-    let output = command.timeout(RUN_MAX).output().or_fail("the command does not run");
+    let output = command
+        .timeout(RUN_MAX)
+        .output()
+        .or_fail("the command does not run");
     let outcome = Outcome::new(shop, words, &output);
     let counts = fs::read(&counts).or_fail("the counts are gone");
     let numbers = counts.chunks_exact(8).map(|bytes| {

@@ -34,9 +34,13 @@ pub fn scenes() -> Vec<Trial> {
 
 fn torture(seed: u64, kills: u32) {
     let batches: Vec<_> = (0..kills.div_ceil(KILLS_PER_BATCH))
-        .map(|batch| (seed.wrapping_add(batch.into()), KILLS_PER_BATCH.min(kills - batch * KILLS_PER_BATCH)))
+        .map(|batch| {
+            (
+                seed.wrapping_add(batch.into()),
+                KILLS_PER_BATCH.min(kills - batch * KILLS_PER_BATCH),
+            )
+        })
         .collect();
-    println!("instants: {kills} kills, ONECLICK_CRASH_SEED={seed}");
     each(&batches, |(seed, kills)| torture_one(*seed, *kills));
 }
 
@@ -50,7 +54,8 @@ fn torture_one(seed: u64, kills: u32) {
     let november = shop.sheet("november.csv").customers(ROWS);
     for _ in 0..kills {
         let weather = weather(&mut random);
-        shop.provider.set_faults(&weather.iter().map(String::as_str).collect::<Vec<_>>());
+        shop.provider
+            .set_faults(&weather.iter().map(String::as_str).collect::<Vec<_>>());
         let running = november.start(&[]);
         outlive(running, Duration::from_millis(random.u64(0..LIFE_MS_MAX)));
         tally::inspect(&shop, &[]);

@@ -24,10 +24,22 @@ pub fn scenes() -> Vec<Trial> {
     let road = &[Sync, Send, Receive];
     vec![
         scene("the_first_send_is_paid_once", Deed::FirstSend, all),
-        scene("a_send_with_a_lost_answer_is_paid_once", Deed::SendWithLostAnswer, road),
-        scene("a_send_with_a_lost_request_is_paid_once", Deed::SendWithLostRequest, road),
+        scene(
+            "a_send_with_a_lost_answer_is_paid_once",
+            Deed::SendWithLostAnswer,
+            road,
+        ),
+        scene(
+            "a_send_with_a_lost_request_is_paid_once",
+            Deed::SendWithLostRequest,
+            road,
+        ),
         scene("each_row_of_a_batch_is_paid_once", Deed::Batch, all),
-        scene("each_row_of_a_batch_with_losses_is_paid_once", Deed::BatchWithLosses, road),
+        scene(
+            "each_row_of_a_batch_with_losses_is_paid_once",
+            Deed::BatchWithLosses,
+            road,
+        ),
     ]
 }
 
@@ -68,7 +80,11 @@ fn plans(deed: Deed, kinds: &[Kind]) -> Vec<Plan> {
             let moments = kind.moments();
             let is_of_many = matches!(kind, Kind::Write | Kind::Make | Kind::Remove | Kind::Tell);
             let turn = usize::try_from(place).unwrap_or_default() % moments.len();
-            let chosen = if is_full || !is_of_many { moments } else { &moments[turn..=turn] };
+            let chosen = if is_full || !is_of_many {
+                moments
+            } else {
+                &moments[turn..=turn]
+            };
             plans.extend(chosen.iter().map(|act| Plan {
                 kind: *kind,
                 place,

@@ -4,7 +4,9 @@ use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use crate::support::OrFail;
 
 /// How many cases of one scene run at a time.
 const LANES: usize = 4;
@@ -29,7 +31,11 @@ pub fn each<T: Sync + Debug>(cases: &[T], work: impl Fn(&T) + Sync) {
     });
     let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
     let (count, all) = (failed.len(), cases.len());
-    assert!(failed.is_empty(), "{count} of {all} cases failed: {failed:#?}");
+    assert!(
+        failed.is_empty(),
+        "{count} of {all} cases failed, ONECLICK_CRASH_SEED={}: {failed:#?}",
+        seed()
+    );
 }
 
 /// A count or seed from the environment.
@@ -38,15 +44,14 @@ pub fn each<T: Sync + Debug>(cases: &[T], work: impl Fn(&T) + Sync) {
 /// It is there and can't be read: a long run with the usual counts would be a lie.
 pub fn setting<T: FromStr>(name: &str, usual: T) -> T {
     match std::env::var(name) {
-        Err(_) => usual,
-        Ok(text) => match text.parse() {
-            Ok(value) => value,
-            Err(_) => panic!("{name} can't be `{text}`"),
-        },
+        Err(std::env::VarError::NotPresent) => usual,
+        Err(error) => panic!("{name}: {error}"),
+        Ok(text) => text.parse().ok().or_fail(&format!("{name} can't be `{text}`")),
     }
 }
 
-/// The seed of this run: from the environment, or new.
+/// The seed of this run: from the environment, or new. The table at the end shows it.
 pub fn seed() -> u64 {
-    setting("ONECLICK_CRASH_SEED", fastrand::u64(..))
+    static SEED: OnceLock<u64> = OnceLock::new();
+    *SEED.get_or_init(|| setting("ONECLICK_CRASH_SEED", fastrand::u64(..)))
 }

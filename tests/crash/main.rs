@@ -20,19 +20,31 @@
 
 #[cfg(target_os = "linux")]
 #[path = "../cli/outcome.rs"]
-#[expect(dead_code, reason = "another suite's language, of which this one speaks a part")]
+#[expect(
+    dead_code,
+    reason = "another suite's language, of which this one speaks a part"
+)]
 mod outcome;
 #[cfg(target_os = "linux")]
 #[path = "../cli/provider.rs"]
-#[expect(dead_code, reason = "another suite's language, of which this one speaks a part")]
+#[expect(
+    dead_code,
+    reason = "another suite's language, of which this one speaks a part"
+)]
 mod provider;
 #[cfg(target_os = "linux")]
 #[path = "../cli/sheet.rs"]
-#[expect(dead_code, reason = "another suite's language, of which this one speaks a part")]
+#[expect(
+    dead_code,
+    reason = "another suite's language, of which this one speaks a part"
+)]
 mod sheet;
 #[cfg(target_os = "linux")]
 #[path = "../cli/support.rs"]
-#[expect(dead_code, reason = "another suite's language, of which this one speaks a part")]
+#[expect(
+    dead_code,
+    reason = "another suite's language, of which this one speaks a part"
+)]
 mod support;
 
 #[cfg(target_os = "linux")]
@@ -69,9 +81,8 @@ fn main() -> std::process::ExitCode {
         clock::scenes(),
     ];
     let arguments = libtest_mimic::Arguments::from_args();
-    let is_listing = arguments.list;
     let conclusion = libtest_mimic::run(&arguments, scenes.into_iter().flatten().collect());
-    if !is_listing {
+    if conclusion.num_passed + conclusion.num_failed > 0 {
         tally::print();
     }
     conclusion.exit_code()

@@ -30,7 +30,10 @@ pub fn scenes() -> Vec<Trial> {
         scene("cut_at_any_sync_of_the_first_send_the_ledger_knows_it", || {
             cut_everywhere(Deed::FirstSend);
         }),
-        scene("cut_at_any_sync_of_a_first_batch_the_ledger_knows_its_rows", cut_in_first_batch),
+        scene(
+            "cut_at_any_sync_of_a_first_batch_the_ledger_knows_its_rows",
+            cut_in_first_batch,
+        ),
         scene("cut_in_a_long_batch_the_ledger_knows_its_rows", cut_in_long_batch),
         scene("a_sync_that_fails_is_believed", cut_behind_failed_syncs),
     ]
@@ -71,7 +74,6 @@ fn cut_in_long_batch() {
     let mut random = fastrand::Rng::with_seed(seed);
     random.shuffle(&mut cuts);
     cuts.truncate(setting("ONECLICK_CRASH_CUTS", CUTS));
-    println!("power: {} cuts in {} steps, ONECLICK_CRASH_SEED={seed}", cuts.len(), steps.len());
     expect_known(&shop, &steps, &cuts, |_| ());
 }
 
@@ -82,7 +84,11 @@ fn cut_behind_failed_syncs() {
     let syncs = watch(&shop, deed.words()).count(Kind::Sync);
     let places: Vec<_> = (1..=syncs).collect();
     each(&places, |place| {
-        let plan = Plan { kind: Kind::Sync, place: *place, act: Act::Once(Errno::Io) };
+        let plan = Plan {
+            kind: Kind::Sync,
+            place: *place,
+            act: Act::Once(Errno::Io),
+        };
         let shop = deed.open();
         let recorded = record(&shop, deed.words(), Some(plan));
         tally::inspect(&shop, &[&recorded.outcome]);
@@ -100,7 +106,10 @@ fn cut_behind_failed_syncs() {
 /// Before every sync and send, with all that is not synced gone, all there, and some there.
 fn all_cuts(steps: &[Step]) -> Vec<Cut> {
     let seed = seed();
-    let boundaries = steps.iter().enumerate().filter(|(_, step)| Disk::is_boundary(step));
+    let boundaries = steps
+        .iter()
+        .enumerate()
+        .filter(|(_, step)| Disk::is_boundary(step));
     boundaries
         .flat_map(|(place, _)| {
             let some = seed.wrapping_add(place as u64);
@@ -158,8 +167,11 @@ fn expect_known(shop: &Shop, steps: &[Step], cuts: &[Cut], then: impl Fn(&Path) 
         let known = known(shop, home);
         tally::opened();
         let missing: Vec<_> = posted[cut.step].difference(&known).collect();
-        missing.iter().for_each(|_| tally::lost());
-        assert!(missing.is_empty(), "{cut:?} has lost {missing:?}; it knows {known:?}");
+        tally::lost(missing.len());
+        assert!(
+            missing.is_empty(),
+            "{cut:?} has lost {missing:?}; it knows {known:?}"
+        );
         then(home);
     });
 }
@@ -186,7 +198,11 @@ fn posted(steps: &[Step]) -> Vec<BTreeSet<String>> {
 /// The refs that the ledger below `home` knows.
 fn known(shop: &Shop, home: &Path) -> BTreeSet<String> {
     let mut command = shop.command(&["ref", "list", "--limit", "0", "-o", "json"]);
-    let output = command.env("HOME", home).current_dir(home).output().or_fail("it does not run");
+    let output = command
+        .env("HOME", home)
+        .current_dir(home)
+        .output()
+        .or_fail("it does not run");
     assert!(output.status.success(), "it does not open: {output:?}");
     let listed: serde_json::Value = serde_json::from_slice(&output.stdout).or_fail("no JSON");
     let refs = listed.as_array().into_iter().flatten();

@@ -186,7 +186,11 @@ impl Disk {
             Loss::Nothing => true,
             Loss::Some(_) => random.bool(),
         };
-        let names = if takes_live_names { &self.names } else { &self.durable_names };
+        let names = if takes_live_names {
+            &self.names
+        } else {
+            &self.durable_names
+        };
         let reachable = self.reachable(names);
         for (path, file) in names.iter().filter(|(path, _)| reachable.contains(*path)) {
             // Only the shared memory of the database is of no use behind a cut.
@@ -256,7 +260,10 @@ impl Change {
             Self::Written(offset, data) => {
                 let sectors = (offset + data.len()) / SECTOR_BYTES - offset / SECTOR_BYTES;
                 let end = (offset / SECTOR_BYTES + random.usize(0..=sectors)) * SECTOR_BYTES;
-                Self::Written(*offset, data[..end.saturating_sub(*offset).min(data.len())].to_vec())
+                Self::Written(
+                    *offset,
+                    data[..end.saturating_sub(*offset).min(data.len())].to_vec(),
+                )
             }
         }
     }

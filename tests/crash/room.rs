@@ -37,10 +37,14 @@ pub fn scenes() -> Vec<Trial> {
         .with_ignored_flag(!can_mount)
     };
     if !can_mount {
-        println!("no small disk can be mounted here: the scenes `room::` are left out");
+        tally::left_out("`room::`, since no small disk can be mounted here");
     }
     vec![
-        scene("a_small_one_that_is_full_loses_nothing", || SIZES.iter().for_each(|size| fill(size))),
+        scene("a_small_one_that_is_full_loses_nothing", || {
+            for size in SIZES {
+                fill(size);
+            }
+        }),
         scene("a_small_one_that_is_read_only_sends_nothing", read_only),
     ]
 }
@@ -55,7 +59,10 @@ fn can_mount() -> bool {
 }
 
 fn place(shop: &Shop) -> PathBuf {
-    shop.ledger_path().parent().or_fail("a ledger without a directory").to_owned()
+    shop.ledger_path()
+        .parent()
+        .or_fail("a ledger without a directory")
+        .to_owned()
 }
 
 /// Runs a command with its ledger on a disk of this size; afterwards the ledger is where there is room.
@@ -84,7 +91,12 @@ fn on_small_disk<'shop>(shop: &'shop Shop, size: &str, how: &str, words: &[&str]
 fn fill(size: &str) {
     let shop = quick(&[]);
     let november = shop.sheet("november.csv").customers(ROWS);
-    let full = on_small_disk(&shop, size, "rw", &["batch", "november.csv", "--yes", "-o", "json"]);
+    let full = on_small_disk(
+        &shop,
+        size,
+        "rw",
+        &["batch", "november.csv", "--yes", "-o", "json"],
+    );
     assert_eq!(full.code, Some(10), "{size}: {full:?}");
     tally::inspect(&shop, &[&full]);
     november.send().expect_exit(0);
@@ -97,7 +109,12 @@ fn read_only() {
     let shop = quick(&[]);
     shop.run(&["plans"]).expect_exit(0);
     let november = shop.sheet("november.csv").customers(3);
-    let refused = on_small_disk(&shop, "4m", "ro", &["batch", "november.csv", "--yes", "-o", "json"]);
+    let refused = on_small_disk(
+        &shop,
+        "4m",
+        "ro",
+        &["batch", "november.csv", "--yes", "-o", "json"],
+    );
     refused.expect_exit(10).expect_no_post();
     november.send().expect_exit(0);
     november.expect_each_paid_once();

@@ -1,11 +1,13 @@
 //! What the suite has done and found, and how a shop is held to its provider's books.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::inject::{Act, Errno, Plan};
+use crate::lanes::seed;
 use crate::outcome::Outcome;
 use crate::support::{KEY, Shop, files_with};
 
@@ -16,6 +18,7 @@ static DOUBLES: AtomicU64 = AtomicU64::new(0);
 static LOSSES: AtomicU64 = AtomicU64::new(0);
 static FALSE_FAILURES: AtomicU64 = AtomicU64::new(0);
 static SECRETS: AtomicU64 = AtomicU64::new(0);
+static LEFT_OUT: Mutex<Vec<String>> = Mutex::new(Vec::new());
 static INJECTED: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
 
 fn add(counter: &AtomicU64, count: u64) {
@@ -37,14 +40,18 @@ pub fn injected(plan: Plan) {
         Act::Clock(_) => "clock forward",
     };
     let mut injected = INJECTED.lock().unwrap_or_else(PoisonError::into_inner);
-    *injected.entry(format!("{act} at {}", plan.kind.word())).or_default() += 1;
+    *injected
+        .entry(format!("{act} at {}", plan.kind.word()))
+        .or_default() += 1;
 }
 
 /// A process was killed from outside.
 pub fn killed() {
     add(&KILLS, 1);
     let mut injected = INJECTED.lock().unwrap_or_else(PoisonError::into_inner);
-    *injected.entry("killed at a random instant".to_owned()).or_default() += 1;
+    *injected
+        .entry("killed at a random instant".to_owned())
+        .or_default() += 1;
 }
 
 /// An image of the disk was opened.
@@ -52,9 +59,15 @@ pub fn opened() {
     add(&IMAGES, 1);
 }
 
-/// An image of the disk does not know an order that has left.
-pub fn lost() {
-    add(&LOSSES, 1);
+/// An image of the disk does not know orders that may have left.
+pub fn lost(refs: usize) {
+    add(&LOSSES, u64::try_from(refs).unwrap_or(u64::MAX));
+}
+
+/// A scene can't be had on this machine; the table says so.
+pub fn left_out(why: &str) {
+    let mut left_out = LEFT_OUT.lock().unwrap_or_else(PoisonError::into_inner);
+    left_out.push(why.to_owned());
 }
 
 /// What a shop's orders come to.
@@ -64,9 +77,9 @@ pub fn paid(shop: &Shop) {
 
 /// Holds ledger, files and what was said to the books, at any moment at which no command runs: nothing was paid twice,
 /// nothing that the provider has is unknown to the ledger, nothing that it has or will deliver is called failed, and
-/// the key is nowhere.
+/// the key is nowhere. Gives the state of each order, as the ledger has it.
 #[track_caller]
-pub fn inspect(shop: &Shop, said: &[&Outcome<'_>]) {
+pub fn inspect(shop: &Shop, said: &[&Outcome<'_>]) -> BTreeMap<String, String> {
     let (books, ledger) = (shop.books(), shop.ledger());
     let (mut doubles, mut losses, mut false_failures) = (0, 0, 0);
     for reference in books.refs() {
@@ -82,7 +95,7 @@ pub fn inspect(shop: &Shop, said: &[&Outcome<'_>]) {
         };
         false_failures += u64::from(is_called_failed);
     }
-    let files = files_with(shop.home(), KEY.as_bytes());
+    let files = files_with(shop.home(), KEY);
     let told = said
         .iter()
         .filter(|outcome| outcome.stdout.contains(KEY) || outcome.stderr.contains(KEY));
@@ -97,6 +110,7 @@ pub fn inspect(shop: &Shop, said: &[&Outcome<'_>]) {
          ledger: {ledger:?}\nbooks: {}\nfiles with the key: {files:?}\n{said:?}",
         books.0
     );
+    ledger
 }
 
 /// The table at the end.
@@ -119,9 +133,14 @@ pub fn print() {
         ]
         .map(|(what, counter)| (what.to_owned(), read(counter))),
     );
-    let mut table = format!("injections\n");
+    let left_out = LEFT_OUT.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut table = format!("ONECLICK_CRASH_SEED={}\n", seed());
+    for why in left_out.iter() {
+        let _ = writeln!(table, "left out: {why}");
+    }
+    table += "injections\n";
     for (what, count) in lines {
-        table += &format!("{what:<32}{count:>10}\n");
+        let _ = writeln!(table, "{what:<32}{count:>10}");
     }
     // A reader that has gone away has seen what it wanted.
     let _ = std::io::stdout().write_all(table.as_bytes());

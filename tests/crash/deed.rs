@@ -24,17 +24,28 @@ pub enum Deed {
     Batch,
     /// A batch, some of whose answers and requests are lost.
     BatchWithLosses,
+    /// A top-up at a provider that accepts a ref twice: nothing but our own questions guards it.
+    UnguardedSend,
+    /// A batch at such a provider.
+    UnguardedBatch,
 }
 
 impl Deed {
     /// A shop in which it is about to be done.
     pub fn open(self) -> Shop {
-        let shop = quick(&[]);
+        let mut shop = quick(&[]);
+        if matches!(self, Self::UnguardedSend | Self::UnguardedBatch) {
+            // What has left must have landed before it is asked for: no other guard is there.
+            shop = shop
+                .switches(["unique_refs=off"])
+                .set("ONECLICKDZ_SETTLE_DELAY", "300ms")
+                .set("ONECLICKDZ_RETRY_DELAY", "300ms");
+        }
         if self != Self::FirstSend {
             shop.run(&["plans"]).expect_exit(0);
         }
         let faults: &[&str] = match self {
-            Self::FirstSend | Self::Batch => &[],
+            Self::FirstSend | Self::Batch | Self::UnguardedSend | Self::UnguardedBatch => &[],
             Self::SendWithLostAnswer => &["answer_lost@1"],
             Self::SendWithLostRequest => &["request_lost@1"],
             Self::BatchWithLosses => &["answer_lost@1", "request_lost@3", "html_502_after@4"],
@@ -48,7 +59,7 @@ impl Deed {
 
     /// Whether a sheet is sent.
     pub fn is_batch(self) -> bool {
-        matches!(self, Self::Batch | Self::BatchWithLosses)
+        matches!(self, Self::Batch | Self::BatchWithLosses | Self::UnguardedBatch)
     }
 
     /// How many orders it makes.

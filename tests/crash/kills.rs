@@ -40,6 +40,16 @@ pub fn scenes() -> Vec<Trial> {
             Deed::BatchWithLosses,
             road,
         ),
+        scene(
+            "a_send_without_the_providers_guard_is_paid_once",
+            Deed::UnguardedSend,
+            road,
+        ),
+        scene(
+            "a_batch_without_the_providers_guard_is_paid_once",
+            Deed::UnguardedBatch,
+            &[Send, Receive],
+        ),
     ]
 }
 

@@ -82,7 +82,6 @@ fn plans(deed: Deed, kinds: &[Kind], acts: &[Act]) -> Vec<Plan> {
     let first = seed() % stride;
     let shop = deed.open();
     let counted = watch(&shop, deed.words());
-    assert_eq!(counted.outcome.code, Some(0), "{:?}", counted.outcome);
     let mut plans = Vec::new();
     for kind in kinds {
         let is_due = |place: &u64| *kind != Kind::Write || place % stride == first;
@@ -103,7 +102,8 @@ fn expect_honest(shop: &Shop, deed: Deed, outcome: &Outcome<'_>) {
     let books = shop.books();
     let is_true = match outcome.code {
         Some(0) => books.orders() == deed.rows(),
-        Some(10) => true,
+        // Neither claims that anything failed.
+        Some(8 | 10) => true,
         // The file with the results: before the first row leaves, or when all have ended.
         Some(2) => deed.is_batch() && outcome.error()["code"] == "results_unwritable" && books.orders() == 0,
         Some(1) => {

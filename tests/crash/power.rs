@@ -51,7 +51,11 @@ struct Cut {
 fn cut_everywhere(deed: Deed) {
     let shop = deed.open();
     let recorded = record(&shop, deed.words(), None);
-    assert_eq!(recorded.outcome.code, Some(0), "{:?}", recorded.outcome);
+    assert!(
+        matches!(recorded.outcome.code, Some(0 | 8)),
+        "{:?}",
+        recorded.outcome
+    );
     let steps = steps(recorded.journal());
     expect_converges(&shop, &steps, &all_cuts(&steps), deed);
 }
@@ -60,7 +64,11 @@ fn cut_in_first_batch() {
     let shop = quick(&[]);
     drop(shop.sheet("november.csv").customers(6));
     let recorded = record(&shop, Deed::Batch.words(), None);
-    assert_eq!(recorded.outcome.code, Some(0), "{:?}", recorded.outcome);
+    assert!(
+        matches!(recorded.outcome.code, Some(0 | 8)),
+        "{:?}",
+        recorded.outcome
+    );
     let steps = steps(recorded.journal());
     expect_converges(&shop, &steps, &all_cuts(&steps), Deed::Batch);
 }
@@ -70,7 +78,11 @@ fn cut_in_long_batch() {
     let shop = quick(&["--latency", "2ms"]).set("ONECLICKDZ_CONCURRENCY", "2");
     drop(shop.sheet("november.csv").customers(ROWS));
     let recorded = record(&shop, Deed::Batch.words(), None);
-    assert_eq!(recorded.outcome.code, Some(0), "{:?}", recorded.outcome);
+    assert!(
+        matches!(recorded.outcome.code, Some(0 | 8)),
+        "{:?}",
+        recorded.outcome
+    );
     let steps = steps(recorded.journal());
     assert!(is_log_copied_meanwhile(&steps), "too few rows");
     let mut cuts = all_cuts(&steps);
@@ -148,7 +160,9 @@ fn expect_converges(shop: &Shop, steps: &[Step], cuts: &[Cut], deed: Deed) {
 /// Lays out each image, and asks the binary what its ledger knows.
 fn expect_known(shop: &Shop, steps: &[Step], cuts: &[Cut], then: impl Fn(&Path) + Sync) {
     let posted = posted(steps);
-    assert_eq!(posted.len() as u64, shop.books().orders(), "posts are overlooked");
+    let refs: BTreeSet<_> = posted.iter().map(|(_, reference)| reference.clone()).collect();
+    let booked = BTreeSet::from_iter(shop.books().refs());
+    assert!(booked.is_subset(&refs), "posts are overlooked");
     let mut cuts = cuts.to_vec();
     cuts.sort_by_key(|cut| cut.step);
     // The disk goes forward once; so many images of it at a time are opened side by side.

@@ -110,6 +110,8 @@ impl Ledger {
     /// The name under which this process sends.
     fn owner_name(&self) -> Result<&str> {
         if self.owner.get().is_none() {
+            // The database overlooks it where the name of its log can't be made durable.
+            schema::sync_directory(&self.path)?;
             // A second claim in one process, made at the same moment, is dropped and its file with it.
             let _ = self.owner.set(Owner::claim(&self.path)?);
         }

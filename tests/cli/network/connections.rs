@@ -136,6 +136,43 @@ fn the_answer_to_another_order_is_not_believed() {
     tell("swapped", &[&remote]);
 }
 
+/// A cache that should not be there keeps the second POST to itself and answers it with the acceptance of the first:
+/// nothing was made of it, so nothing may be claimed; it is asked about, proved absent, and sent.
+#[test]
+fn an_acceptance_from_a_cache_is_not_believed() {
+    let remote = with_one_connection();
+    let kept: Arc<Mutex<Option<Reply>>> = Arc::default();
+    let keeps = Arc::clone(&kept);
+    let keep = Act {
+        arrives: true,
+        play: Arc::new(move |reply, pipe| {
+            *keeps.lock().unwrap_or_else(PoisonError::into_inner) = Some(reply.clone());
+            pipe.write_all(&reply.bytes())?;
+            Ok(Then::Keep)
+        }),
+    };
+    let repeat = Act {
+        arrives: false,
+        play: Arc::new(move |reply, pipe| {
+            let kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            pipe.write_all(&kept.as_ref().unwrap_or(reply).bytes())?;
+            Ok(Then::Keep)
+        }),
+    };
+    let once = |first, act| Rule {
+        first,
+        times: 1,
+        ..always(Call::Send, act)
+    };
+    remote.road.set(&[once(1, keep), once(2, repeat)]);
+    // The same number and amount, so that nothing but the ref tells them apart.
+    remote.send("order-1", 500).expect_exit(0);
+    remote.send("order-2", 500).expect_exit(0);
+    assert_eq!(remote.road.posts(Some("order-2")), 2);
+    remote.expect_each_paid_once(2);
+    tell("cache", &[&remote]);
+}
+
 /// The server closes or resets behind every answer, as one does whose idle time is over: the next POST may find the
 /// connection gone. It is sent once all the same.
 #[test]

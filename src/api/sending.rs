@@ -176,10 +176,19 @@ mod tests {
 
     #[test]
     fn an_acceptance_under_another_ref_is_none() {
-        for (stored_ref, is_ours) in [("x", true), ("API-+213-x", true), ("x-2", false), ("API-+213-y", false)] {
+        for (stored_ref, is_ours) in [
+            ("x", true),
+            ("API-+213-x", true),
+            ("x-2", false),
+            ("API-+213-y", false),
+        ] {
             let body = format!(r#"{{"data":{{"topupId":"1","topupRef":"{stored_ref}"}}}}"#);
             let answer = class(200, &body);
-            assert_eq!(matches!(answer, SendAnswer::Accepted { .. }), is_ours, "{stored_ref}");
+            assert_eq!(
+                matches!(answer, SendAnswer::Accepted { .. }),
+                is_ours,
+                "{stored_ref}"
+            );
             assert_eq!(matches!(answer, SendAnswer::Unknown(_)), !is_ours, "{stored_ref}");
         }
     }

@@ -92,15 +92,27 @@ fn what_is_no_http_is_unknown() {
     run(
         "no HTTP",
         &[
-            arrived().writes_first("garbage in front", *b"\x00\xff\x13garbage\r\n").expect_unknown(),
+            arrived()
+                .writes_first("garbage in front", *b"\x00\xff\x13garbage\r\n")
+                .expect_unknown(),
             arrived().writes("HTTP/0.9", PAGE).expect_unknown(),
             never_arrived().writes("HTTP/0.9", PAGE).expect_unknown(),
             arrived().writes("frames of HTTP/2", *frames).expect_unknown(),
-            arrived().writes("the preface of HTTP/2", *b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").expect_unknown(),
-            arrived().writes("a version nobody knows", *b"HTTP/3.7 200 OK\r\n\r\n{}").expect_unknown(),
-            arrived().writes("a status of two digits", *b"HTTP/1.1 20 OK\r\n\r\n{}").expect_unknown(),
-            arrived().writes("the greeting of a mail server", *b"220 mail ESMTP\r\n").expect_unknown(),
-            arrived().writes("an alert of TLS", *b"\x15\x03\x03\x00\x02\x02\x28").expect_unknown(),
+            arrived()
+                .writes("the preface of HTTP/2", *b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+                .expect_unknown(),
+            arrived()
+                .writes("a version nobody knows", *b"HTTP/3.7 200 OK\r\n\r\n{}")
+                .expect_unknown(),
+            arrived()
+                .writes("a status of two digits", *b"HTTP/1.1 20 OK\r\n\r\n{}")
+                .expect_unknown(),
+            arrived()
+                .writes("the greeting of a mail server", *b"220 mail ESMTP\r\n")
+                .expect_unknown(),
+            arrived()
+                .writes("an alert of TLS", *b"\x15\x03\x03\x00\x02\x02\x28")
+                .expect_unknown(),
         ],
     );
 }
@@ -113,17 +125,30 @@ fn interim_and_odd_statuses_say_nothing_or_no_harm() {
         &[
             arrived().writes_first("100 fifty times", flood).expect_accepted(),
             arrived()
-                .writes_first("102 and 103", *b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n")
+                .writes_first(
+                    "102 and 103",
+                    *b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n",
+                )
                 .expect_accepted(),
             arrived()
-                .writes("101", *b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n")
+                .writes(
+                    "101",
+                    *b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
+                )
                 .expect_unknown(),
             arrived()
-                .writes("204 with a body", *b"HTTP/1.1 204 No Content\r\ncontent-length: 2\r\n\r\n{}")
+                .writes(
+                    "204 with a body",
+                    *b"HTTP/1.1 204 No Content\r\ncontent-length: 2\r\n\r\n{}",
+                )
                 .expect_unknown(),
-            arrived().answers("304 Not Modified", "etag: \"x\"\r\n", "").expect_unknown(),
+            arrived()
+                .answers("304 Not Modified", "etag: \"x\"\r\n", "")
+                .expect_unknown(),
             arrived().answers("200 OK", "", "").expect_unknown(),
-            arrived().answers("200 OK", "content-encoding: gzip\r\n", "\u{1f}").expect_unknown(),
+            arrived()
+                .answers("200 OK", "content-encoding: gzip\r\n", "\u{1f}")
+                .expect_unknown(),
             never_arrived().answers("202 Accepted", "", "{}").expect_unknown(),
             never_arrived().answers("999 What", "", "").expect_unknown(),
         ],
@@ -133,7 +158,13 @@ fn interim_and_odd_statuses_say_nothing_or_no_harm() {
 /// The road sees one POST for each: a redirect is never followed.
 #[test]
 fn a_redirect_is_followed_by_nobody() {
-    let statuses = ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"];
+    let statuses = [
+        "301 Moved",
+        "302 Found",
+        "303 See Other",
+        "307 Temporary",
+        "308 Permanent",
+    ];
     let places = [
         "/v3/mobile/send",
         "http://127.0.0.1:9/elsewhere",
@@ -145,7 +176,11 @@ fn a_redirect_is_followed_by_nobody() {
         .enumerate()
         .map(|(place_of, (status, place))| {
             let location = format!("location: {place}\r\n");
-            let case = if place_of % 2 == 0 { never_arrived() } else { arrived() };
+            let case = if place_of % 2 == 0 {
+                never_arrived()
+            } else {
+                arrived()
+            };
             case.answers(status, &location, PAGE).expect_unknown()
         })
         .collect();
@@ -161,17 +196,35 @@ fn the_page_of_a_stranger_is_unknown() {
         &[
             never_arrived().answers("200 OK", html, PAGE).expect_unknown(),
             arrived().answers("200 OK", html, PAGE).expect_unknown(),
-            never_arrived().answers("403 Forbidden", html, PAGE).expect_unknown(),
-            never_arrived().answers("404 Not Found", html, PAGE).expect_unknown(),
             never_arrived()
-                .answers("407 Proxy Authentication Required", "proxy-authenticate: Basic\r\n", PAGE)
+                .answers("403 Forbidden", html, PAGE)
                 .expect_unknown(),
-            never_arrived().answers("511 Network Authentication Required", html, PAGE).expect_unknown(),
-            arrived().answers("502 Bad Gateway", html, PAGE).expect_unknown(),
-            never_arrived().answers("502 Bad Gateway", html, PAGE).expect_unknown(),
-            arrived().answers("504 Gateway Timeout", html, PAGE).expect_unknown(),
             never_arrived()
-                .answers("404 Not Found", "", r#"{"message":"Route not found","error":"Not Found","statusCode":404}"#)
+                .answers("404 Not Found", html, PAGE)
+                .expect_unknown(),
+            never_arrived()
+                .answers(
+                    "407 Proxy Authentication Required",
+                    "proxy-authenticate: Basic\r\n",
+                    PAGE,
+                )
+                .expect_unknown(),
+            never_arrived()
+                .answers("511 Network Authentication Required", html, PAGE)
+                .expect_unknown(),
+            arrived().answers("502 Bad Gateway", html, PAGE).expect_unknown(),
+            never_arrived()
+                .answers("502 Bad Gateway", html, PAGE)
+                .expect_unknown(),
+            arrived()
+                .answers("504 Gateway Timeout", html, PAGE)
+                .expect_unknown(),
+            never_arrived()
+                .answers(
+                    "404 Not Found",
+                    "",
+                    r#"{"message":"Route not found","error":"Not Found","statusCode":404}"#,
+                )
                 .expect_unknown(),
         ],
     );

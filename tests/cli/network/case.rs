@@ -211,8 +211,9 @@ impl Case {
     }
 
     pub fn one_byte_a_second(self) -> Self {
-        self.endless()
-            .does("one byte a second", |reply, pipe| trickle(reply, pipe, Duration::from_secs(1)))
+        self.endless().does("one byte a second", |reply, pipe| {
+            trickle(reply, pipe, Duration::from_secs(1))
+        })
     }
 
     /// Slow, but in time.
@@ -232,11 +233,19 @@ impl Case {
     // More than anybody may keep in memory.
 
     pub fn endless_header_line(self) -> Self {
-        self.floods("an endless header line", b"HTTP/1.1 200 OK\r\nx: ", b"aaaaaaaaaaaaaaaa")
+        self.floods(
+            "an endless header line",
+            b"HTTP/1.1 200 OK\r\nx: ",
+            b"aaaaaaaaaaaaaaaa",
+        )
     }
 
     pub fn endless_headers(self) -> Self {
-        self.floods("endless headers", b"HTTP/1.1 200 OK\r\n", b"x-more: aaaaaaaaaaaaaaaa\r\n")
+        self.floods(
+            "endless headers",
+            b"HTTP/1.1 200 OK\r\n",
+            b"x-more: aaaaaaaaaaaaaaaa\r\n",
+        )
     }
 
     pub fn endless_interim_answers(self) -> Self {
@@ -349,7 +358,13 @@ impl Case {
     }
 
     /// Chunks, and between the parts of the body what `more` says.
-    fn chunked(self, what: &str, headers: &'static [&'static str], extension: &'static str, end: &'static str) -> Self {
+    fn chunked(
+        self,
+        what: &str,
+        headers: &'static [&'static str],
+        extension: &'static str,
+        end: &'static str,
+    ) -> Self {
         self.does(what, move |reply, pipe| {
             pipe.write_all(&reply.head_with(headers))?;
             let (first, second) = reply.body.split_at(reply.body.len() / 2);
@@ -364,11 +379,21 @@ impl Case {
     }
 
     pub fn in_chunks(self) -> Self {
-        self.chunked("in chunks", &["transfer-encoding: chunked"], ";a=b", "0\r\nx-trailer: 1\r\n\r\n")
+        self.chunked(
+            "in chunks",
+            &["transfer-encoding: chunked"],
+            ";a=b",
+            "0\r\nx-trailer: 1\r\n\r\n",
+        )
     }
 
     pub fn chunks_without_end(self) -> Self {
-        self.chunked("chunks without the last one", &["transfer-encoding: chunked"], "", "")
+        self.chunked(
+            "chunks without the last one",
+            &["transfer-encoding: chunked"],
+            "",
+            "",
+        )
     }
 
     pub fn chunks_and_length(self) -> Self {

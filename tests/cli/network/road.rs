@@ -90,7 +90,10 @@ impl Reply {
     /// What the provider has not said: for acts that write something of their own, or little of it.
     fn imitation() -> Self {
         Self {
-            head: vec!["HTTP/1.1 200 OK".to_owned(), "content-type: application/json".to_owned()],
+            head: vec![
+                "HTTP/1.1 200 OK".to_owned(),
+                "content-type: application/json".to_owned(),
+            ],
             body: br#"{"success":true,"data":{"topupId":"000000000000000000000000","topupRef":"#.to_vec(),
         }
     }
@@ -123,10 +126,12 @@ impl Script {
     fn act(&mut self, call: Call) -> Act {
         let count = self.counts.entry(call).or_default();
         *count += 1;
-        let fits = |rule: &&Rule| {
-            rule.call == call && *count >= rule.first && *count - rule.first < rule.times
-        };
-        self.rules.iter().find(fits).map_or_else(Act::honest, |rule| rule.act.clone())
+        let fits =
+            |rule: &&Rule| rule.call == call && *count >= rule.first && *count - rule.first < rule.times;
+        self.rules
+            .iter()
+            .find(fits)
+            .map_or_else(Act::honest, |rule| rule.act.clone())
     }
 }
 
@@ -298,7 +303,12 @@ fn read_request(pipe: &mut dyn Pipe) -> io::Result<Option<Request>> {
     let call = match target {
         "/v3/mobile/send" => Call::Send,
         "/v3/account/balance" => Call::Balance,
-        _ if ["check-ref", "check-id", "mobile/list"].iter().any(|part| target.contains(part)) => Call::Question,
+        _ if ["check-ref", "check-id", "mobile/list"]
+            .iter()
+            .any(|part| target.contains(part)) =>
+        {
+            Call::Question
+        }
         _ => Call::Other,
     };
     let order: Value = serde_json::from_slice(&body).unwrap_or_default();

@@ -107,9 +107,9 @@ impl Remote {
             ("SEND_TIMEOUT", "30s".to_owned()),
             ("READ_TIMEOUT", "30s".to_owned()),
         ];
-        let shop = settings
-            .into_iter()
-            .fold(shop, |shop, (key, value)| shop.set(&format!("ONECLICKDZ_{key}"), value));
+        let shop = settings.into_iter().fold(shop, |shop, (key, value)| {
+            shop.set(&format!("ONECLICKDZ_{key}"), value)
+        });
         let remote = Self {
             shop,
             road,
@@ -218,7 +218,10 @@ impl Remote {
     #[track_caller]
     pub fn listed(&self) -> Vec<Value> {
         self.runs.fetch_add(1, Ordering::Relaxed);
-        let listed = self.shop.run(&["ref", "list", "--limit", "0", "-o", "json"]).expect_exit(0);
+        let listed = self
+            .shop
+            .run(&["ref", "list", "--limit", "0", "-o", "json"])
+            .expect_exit(0);
         listed.json().as_array().cloned().unwrap_or_default()
     }
 
@@ -251,22 +254,37 @@ fn on_post(case: &Case, first: usize, times: usize) -> Rule {
 
 /// It stays so, for every call of the kind: nothing is claimed, nothing sent twice, and the mended road settles it.
 fn stays(remote: Remote, case: &Case) -> Remote {
-    let remote = if case.is_endless { remote.impatient() } else { remote };
+    let remote = if case.is_endless {
+        remote.impatient()
+    } else {
+        remote
+    };
     remote.road.set(&for_good(case, &[Call::Balance]));
     remote.run(&["balance"]).expect_exit(7);
     remote.road.set(&for_good(case, &[Call::Send, Call::Question]));
-    let sent = remote.send("stays-1", 500).expect_exit(6).expect_error("outcome_unknown");
+    let sent = remote
+        .send("stays-1", 500)
+        .expect_exit(6)
+        .expect_error("outcome_unknown");
     remote.save("stays.csv", 2, 100);
     let batch = remote.batch("stays.csv").expect_exit(6);
     remote.run(&["ref", "check"]).expect_exit(6);
     assert_eq!(remote.states("stays"), ["unknown"; 3], "{sent:?}\n{batch:?}");
-    assert_eq!(remote.road.posts(None), 3, "asked about, not sent again\n{sent:?}\n{batch:?}");
+    assert_eq!(
+        remote.road.posts(None),
+        3,
+        "asked about, not sent again\n{sent:?}\n{batch:?}"
+    );
     remote.road.mend();
     let remote = if case.is_endless { remote.patient() } else { remote };
     remote.send("stays-1", 500).expect_exit(0);
     remote.batch("stays.csv").expect_exit(0);
     let again = if case.act.arrives { 0 } else { 3 };
-    assert_eq!(remote.road.posts(None), 3 + again, "sent again is what never arrived");
+    assert_eq!(
+        remote.road.posts(None),
+        3 + again,
+        "sent again is what never arrived"
+    );
     remote
 }
 
@@ -312,10 +330,7 @@ pub fn run_within(family: &'static str, cases: &[Case], memory_kb: Option<u32>) 
         while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
             let played = std::panic::catch_unwind(AssertUnwindSafe(|| play(case, memory_kb)));
             match played {
-                Ok(remote) => row
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .count(&remote),
+                Ok(remote) => row.lock().unwrap_or_else(PoisonError::into_inner).count(&remote),
                 Err(_) => failures
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)

@@ -1,7 +1,7 @@
 //! Answers that are cut, slow, endless, of a wrong length, or none at all.
 
 use super::case::{Case, PAGE, arrived, never_arrived};
-use super::suite::{run, run_within};
+use super::suite::{Remote, run, run_on};
 
 /// What a run may take of the address space, in kilobytes: a twentieth of what the server sends.
 const MEMORY_KB: u32 = 512 << 10;
@@ -47,7 +47,7 @@ fn an_answer_that_does_not_come_in_time_is_unknown() {
 /// In an address space that holds a twentieth of it.
 #[test]
 fn an_answer_without_end_is_unknown_and_takes_no_memory() {
-    run_within(
+    run_on(
         "endless",
         &[
             arrived().endless_header_line().expect_unknown(),
@@ -59,7 +59,7 @@ fn an_answer_without_end_is_unknown_and_takes_no_memory() {
             arrived().endless_chunk_extensions().expect_unknown(),
             arrived().endless_trailers().expect_unknown(),
         ],
-        Some(MEMORY_KB),
+        &|| Remote::open().within(MEMORY_KB),
     );
 }
 

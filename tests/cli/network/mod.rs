@@ -10,5 +10,7 @@
 mod answers;
 mod case;
 mod connections;
+mod papers;
 mod road;
 mod suite;
+mod unsent;

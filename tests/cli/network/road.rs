@@ -139,6 +139,7 @@ impl Script {
 pub type Open = Arc<dyn Fn(TcpStream) -> io::Result<Box<dyn Pipe>> + Send + Sync>;
 
 struct Shared {
+    address: SocketAddr,
     provider: String,
     script: Mutex<Script>,
     requests: Mutex<Vec<Request>>,
@@ -149,7 +150,6 @@ struct Shared {
 
 /// A road with its script; gone when dropped.
 pub struct Road {
-    address: SocketAddr,
     shared: Arc<Shared>,
 }
 
@@ -168,6 +168,7 @@ impl Road {
         let listener = TcpListener::bind("127.0.0.1:0").or_fail("no port");
         let address = listener.local_addr().or_fail("no address");
         let shared = Arc::new(Shared {
+            address,
             provider: provider.trim_start_matches("http://").to_owned(),
             script: Mutex::default(),
             requests: Mutex::default(),
@@ -175,26 +176,29 @@ impl Road {
             open,
             is_closed: AtomicBool::new(false),
         });
-        let theirs = Arc::clone(&shared);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                if theirs.is_closed.load(Ordering::SeqCst) {
-                    break;
-                }
-                let theirs = Arc::clone(&theirs);
-                // A client that goes away early shows in its own exit code.
-                std::thread::spawn(move || theirs.serve(stream));
-            }
-        });
-        Self { address, shared }
+        Arc::clone(&shared).listen(listener);
+        Self { shared }
+    }
+
+    /// It is there again, at its old address.
+    pub fn come_back(&self) {
+        self.shared.is_closed.store(false, Ordering::SeqCst);
+        let listener = TcpListener::bind(self.shared.address).or_fail("the port is taken");
+        Arc::clone(&self.shared).listen(listener);
+    }
+
+    /// Something that lets nobody in any more, once it is called: a connection is refused then.
+    pub fn leaving(&self) -> impl Fn() + Send + Sync + 'static {
+        let shared = Arc::clone(&self.shared);
+        move || shared.leave()
     }
 
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.shared.address
     }
 
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.shared.address)
     }
 
     /// From now on these rules and no others, counted anew.
@@ -227,13 +231,31 @@ impl Road {
 
 impl Drop for Road {
     fn drop(&mut self) {
-        self.shared.is_closed.store(true, Ordering::SeqCst);
-        // Wakes the listener; nobody minds when it is gone already.
-        let _ = TcpStream::connect(self.address);
+        self.shared.leave();
     }
 }
 
 impl Shared {
+    fn listen(self: Arc<Self>, listener: TcpListener) {
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if self.is_closed.load(Ordering::SeqCst) {
+                    break;
+                }
+                let shared = Arc::clone(&self);
+                // A client that goes away early shows in its own exit code.
+                std::thread::spawn(move || shared.serve(stream));
+            }
+        });
+    }
+
+    /// Returns when a connection is refused.
+    fn leave(&self) {
+        self.is_closed.store(true, Ordering::SeqCst);
+        // Each attempt wakes the listener, which then goes.
+        while TcpStream::connect(self.address).is_ok() {}
+    }
+
     fn serve(&self, stream: TcpStream) -> io::Result<()> {
         *locked(&self.connections) += 1;
         stream.set_nodelay(true)?;

@@ -9,7 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::Value;
 
 use super::case::{Case, Meaning};
-use super::road::{Call, Road, Rule};
+use super::papers::Papers;
+use super::road::{Call, Open, Road, Rule};
 use crate::outcome::Outcome;
 use crate::secrets::files_with;
 use crate::sheet::number;
@@ -96,6 +97,14 @@ impl Remote {
 
     /// A shop at the end of a road that is opened to the provider's address in a way of its own.
     pub fn open_by(build: impl FnOnce(&str) -> Road) -> Self {
+        let remote = Self::open_unseen(build);
+        // From now on account and plans are known.
+        remote.run(&["plans"]).expect_exit(0);
+        remote
+    }
+
+    /// The same, and nothing has been asked yet.
+    pub fn open_unseen(build: impl FnOnce(&str) -> Road) -> Self {
         let shop = Shop::open_with(FLAGS);
         let road = build(&shop.provider.url());
         let settings = [
@@ -110,22 +119,45 @@ impl Remote {
         let shop = settings.into_iter().fold(shop, |shop, (key, value)| {
             shop.set(&format!("ONECLICKDZ_{key}"), value)
         });
-        let remote = Self {
+        Self {
             shop,
             road,
             runs: AtomicUsize::new(0),
             memory_kb: None,
-        };
-        // From now on account and plans are known.
+        }
+    }
+
+    /// A shop at the end of an encrypted road, with papers that it trusts.
+    pub fn open_tls(papers: &Papers, open: Open) -> Self {
+        let remote = Self::open_unseen(|provider| Road::opened(provider, open));
+        let url = remote.road.url().replace("http:", "https:");
+        let remote = remote
+            .set("BASE_URL", &url)
+            .with("SSL_CERT_FILE", &papers.authority());
         remote.run(&["plans"]).expect_exit(0);
         remote
+    }
+
+    /// From now on no run may take more of the address space.
+    #[must_use]
+    pub fn within(self, memory_kb: u32) -> Self {
+        Self {
+            memory_kb: Some(memory_kb),
+            ..self
+        }
     }
 
     /// Sets a variable for all that is run from now on.
     #[must_use]
     pub fn set(self, key: &str, value: &str) -> Self {
+        self.with(&format!("ONECLICKDZ_{key}"), value)
+    }
+
+    /// The same, for a variable that is not ours.
+    #[must_use]
+    pub fn with(self, name: &str, value: &str) -> Self {
         Self {
-            shop: self.shop.set(&format!("ONECLICKDZ_{key}"), value),
+            shop: self.shop.set(name, value),
             ..self
         }
     }
@@ -318,17 +350,17 @@ fn is_good(remote: Remote, case: &Case) -> Remote {
 
 /// Runs each case by itself, some beside each other; then prints the table as far as it goes.
 pub fn run(family: &'static str, cases: &[Case]) {
-    run_within(family, cases, None);
+    run_on(family, cases, &Remote::open);
 }
 
-/// The same in an address space of so many kilobytes.
-pub fn run_within(family: &'static str, cases: &[Case], memory_kb: Option<u32>) {
+/// The same at the end of another road.
+pub fn run_on(family: &'static str, cases: &[Case], open: &(dyn Fn() -> Remote + Sync)) {
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
     let row = Mutex::new(Row::of(family));
     let work = || {
         while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let played = std::panic::catch_unwind(AssertUnwindSafe(|| play(case, memory_kb)));
+            let played = std::panic::catch_unwind(AssertUnwindSafe(|| play(case, open())));
             match played {
                 Ok(remote) => row.lock().unwrap_or_else(PoisonError::into_inner).count(&remote),
                 Err(_) => failures
@@ -348,11 +380,7 @@ pub fn run_within(family: &'static str, cases: &[Case], memory_kb: Option<u32>) 
     note(row.into_inner().unwrap_or_else(PoisonError::into_inner));
 }
 
-fn play(case: &Case, memory_kb: Option<u32>) -> Remote {
-    let remote = Remote {
-        memory_kb,
-        ..Remote::open()
-    };
+fn play(case: &Case, remote: Remote) -> Remote {
     let (remote, orders) = match case.meaning {
         Meaning::Unknown => (passes(stays(remote, case), case), 3 + 4),
         Meaning::Good => (is_good(remote, case), 4),

@@ -166,7 +166,13 @@ mod tests {
         assert_eq!(money("1E2"), money("100"));
         assert_eq!(money("12.5e-2"), money("0.125"));
         assert_eq!(money("-0e999999999"), Money::ZERO);
-        for inexact in ["0.12345678901234567890123456789e0", "1e29", "1e-29", "1e999999999", "1e-2147483648"] {
+        for inexact in [
+            "0.12345678901234567890123456789e0",
+            "1e29",
+            "1e-29",
+            "1e999999999",
+            "1e-2147483648",
+        ] {
             assert!(inexact.parse::<Money>().is_err(), "{inexact}");
         }
         assert!("1,5".parse::<Money>().is_err());

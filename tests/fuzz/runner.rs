@@ -38,23 +38,36 @@ impl Target {
     }
 
     fn directory(&self) -> PathBuf {
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(self.name)
+        PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/fuzz/corpus")
+            .join(self.name)
     }
 
     /// Every file of the corpus, by name.
     fn corpus(&self) -> Vec<Vec<u8>> {
         let listed = fs::read_dir(self.directory()).unwrap_or_else(|error| panic!("{}: {error}", self.name));
         let paths: BTreeSet<_> = listed.flatten().map(|entry| entry.path()).collect();
-        let read = |path: &PathBuf| fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let read =
+            |path: &PathBuf| fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         paths.iter().map(read).collect()
     }
 
     /// Holds the corpus and what is made of it to the property: the bounded run, or as long as
     /// `ONECLICK_FUZZ_SECONDS` says, from another seed each time.
     pub fn run(&self, property: impl Fn(&[u8])) {
-        let seconds = std::env::var("ONECLICK_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok());
-        let given = std::env::var("ONECLICK_FUZZ_SEED").ok().and_then(|text| text.parse().ok());
-        let seed = given.unwrap_or_else(|| if seconds.is_some() { fastrand::u64(..) } else { SEED });
+        let seconds = std::env::var("ONECLICK_FUZZ_SECONDS")
+            .ok()
+            .and_then(|text| text.parse().ok());
+        let given = std::env::var("ONECLICK_FUZZ_SEED")
+            .ok()
+            .and_then(|text| text.parse().ok());
+        let seed = given.unwrap_or_else(|| {
+            if seconds.is_some() {
+                fastrand::u64(..)
+            } else {
+                SEED
+            }
+        });
         let end = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
         let corpus = self.corpus();
         for input in &corpus {
@@ -70,7 +83,11 @@ impl Target {
             self.hold(&maker.input(), &property, seed);
             made += 1;
         }
-        println!("fuzz {:10} {:>4} of the corpus, {made:>9} made, seed {seed}", self.name, corpus.len());
+        println!(
+            "fuzz {:10} {:>4} of the corpus, {made:>9} made, seed {seed}",
+            self.name,
+            corpus.len()
+        );
     }
 
     /// A failing input is cut down, written to the corpus, and told.
@@ -84,8 +101,12 @@ impl Target {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
         });
         let path = self.directory().join(format!("found-{name:016x}"));
-        let kept = fs::write(&path, &short).map_or_else(|error| error.to_string(), |()| path.display().to_string());
-        println!("seed {seed}: {:?}\nkept in {kept}", String::from_utf8_lossy(&short));
+        let kept =
+            fs::write(&path, &short).map_or_else(|error| error.to_string(), |()| path.display().to_string());
+        println!(
+            "seed {seed}: {:?}\nkept in {kept}",
+            String::from_utf8_lossy(&short)
+        );
         property(&short);
         panic!("{}: it failed once, and not again", self.name);
     }
@@ -139,7 +160,9 @@ impl Maker<'_> {
     }
 
     fn word(&mut self) -> Vec<u8> {
-        self.rng.choice(self.target.words).map_or_else(Vec::new, |word| word.as_bytes().to_vec())
+        self.rng
+            .choice(self.target.words)
+            .map_or_else(Vec::new, |word| word.as_bytes().to_vec())
     }
 
     /// Two places in order, not far from each other.

@@ -11,10 +11,55 @@ use oneclick::domain::{Account, Amount, Environment, Intent, Operator, Order, Ph
 use crate::runner::Target;
 
 const WORDS: &[&str] = &[
-    "phone", "amount", "plan", "ref", "note", "Téléphone", "Numéro", "Montant", "المبلغ", "رقم الهاتف", "sep=;", "sep=,",
-    "0778037340", "0555123456", "778037340", "+213", "2,13556E+11", "500", "1 000", "500,00", "1,500", "auto", ";", ",",
-    "\t", "\"", "\"\"", "\n", "\r\n", "\r", " ", "\u{a0}", "\u{feff}", "\u{1a}", "\u{0}", "=\"", "=1+1", "@x", "'", "é",
-    "٥", "\u{202e}", "PREPAID_DJEZZY", ";;;;", ",,,,", "0778037340;500\n", "0778037340,500\n", "\u{85}", "\u{2028}",
+    "phone",
+    "amount",
+    "plan",
+    "ref",
+    "note",
+    "Téléphone",
+    "Numéro",
+    "Montant",
+    "المبلغ",
+    "رقم الهاتف",
+    "sep=;",
+    "sep=,",
+    "0778037340",
+    "0555123456",
+    "778037340",
+    "+213",
+    "2,13556E+11",
+    "500",
+    "1 000",
+    "500,00",
+    "1,500",
+    "auto",
+    ";",
+    ",",
+    "\t",
+    "\"",
+    "\"\"",
+    "\n",
+    "\r\n",
+    "\r",
+    " ",
+    "\u{a0}",
+    "\u{feff}",
+    "\u{1a}",
+    "\u{0}",
+    "=\"",
+    "=1+1",
+    "@x",
+    "'",
+    "é",
+    "٥",
+    "\u{202e}",
+    "PREPAID_DJEZZY",
+    ";;;;",
+    ",,,,",
+    "0778037340;500\n",
+    "0778037340,500\n",
+    "\u{85}",
+    "\u{2028}",
 ];
 
 /// Everything that a sheet gives.
@@ -48,7 +93,13 @@ fn no_row_is_silent(sheet: &Sheet, seen: &Seen, text: Option<&str>) {
         last = *line;
         let Err(refusals) = entry else { continue };
         assert!(!refusals.is_empty(), "line {line} is refused without a reason");
-        for Refusal { line: at, column, value, reason } in refusals {
+        for Refusal {
+            line: at,
+            column,
+            value,
+            reason,
+        } in refusals
+        {
             assert_eq!(at, line);
             assert!(!column.is_empty() && !reason.is_empty(), "line {line}");
             assert!(!value.contains(char::is_control), "{value:?} is shown as it is");
@@ -62,7 +113,10 @@ fn no_row_is_silent(sheet: &Sheet, seen: &Seen, text: Option<&str>) {
         let told = seen.rows.len() as u64 + seen.blank + u64::from(sheet.has_header());
         let heading = count as u64 - told;
         assert!(heading <= 1, "{count} lines, of which {told} are told: {seen:?}");
-        assert!(heading == 0 || text.contains("sep="), "{count} lines, of which {told} are told");
+        assert!(
+            heading == 0 || text.contains("sep="),
+            "{count} lines, of which {told} are told"
+        );
     }
 }
 
@@ -154,7 +208,10 @@ pub fn sheet(bytes: &[u8]) {
     let opened = open(&path);
     let seen = opened.as_ref().map_err(Clone::clone).and_then(read);
     // From the input, so that the same input is read in the same pieces.
-    let piece = 64 + bytes.iter().fold(0_usize, |sum, byte| (sum * 31 + usize::from(*byte)) % 97);
+    let piece = 64
+        + bytes
+            .iter()
+            .fold(0_usize, |sum, byte| (sum * 31 + usize::from(*byte)) % 97);
     let in_pieces = open_in_pieces(&path, piece).and_then(|sheet| read(&sheet));
     assert_eq!(in_pieces, seen, "in pieces of {piece} bytes");
     match (&opened, &seen) {
@@ -164,7 +221,10 @@ pub fn sheet(bytes: &[u8]) {
         }
         (_, Err(error)) | (Err(error), _) => {
             let (said, hint) = (error.to_string(), error.hint());
-            assert!(!said.contains(|c: char| c.is_control() || c == '\u{202e}'), "{said:?} is shown as it is");
+            assert!(
+                !said.contains(|c: char| c.is_control() || c == '\u{202e}'),
+                "{said:?} is shown as it is"
+            );
             assert!(!hint.is_empty() && !error.code().is_empty());
         }
     }

@@ -6,7 +6,8 @@ use std::path::Path;
 use jiff::Timestamp;
 use oneclick::config::{Config, Env, Overrides, Places};
 use oneclick::domain::{
-    Account, Amount, Environment, Label, Phone, PlanCode, Ref, RefPrefix, Span, When, in_algiers, shown, start_of_day,
+    Account, Amount, Environment, Label, Phone, PlanCode, Ref, RefPrefix, Span, When, in_algiers, shown,
+    start_of_day,
 };
 
 use crate::runner::Target;
@@ -25,7 +26,10 @@ pub fn names(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     if let Ok(reference) = text.parse::<Ref>() {
         assert_eq!(reference.as_str(), text);
-        assert!(!text.contains(is_unseen) && text.trim() == text && text.chars().count() <= 100, "{text:?}");
+        assert!(
+            !text.contains(is_unseen) && text.trim() == text && text.chars().count() <= 100,
+            "{text:?}"
+        );
         assert!(!matches!(&*text, "" | "." | ".."), "{text:?} changes the address");
         let prefixed = reference.prefixed("+213770000000");
         assert!(reference.is_meant_by(&prefixed, "+213770000000") && reference.may_be_meant_by(&prefixed));
@@ -44,7 +48,10 @@ pub fn names(bytes: &[u8]) {
         let (phone, plan): (Phone, PlanCode) = (parsed("0778037340"), parsed("PREPAID_DJEZZY"));
         let amount = Amount::of(500).unwrap_or_else(|error| panic!("{error}"));
         let refs = label.refs(&account);
-        let (first, second) = (refs.of(&phone, &plan, amount, 1), refs.of(&phone, &plan, amount, 2));
+        let (first, second) = (
+            refs.of(&phone, &plan, amount, 1),
+            refs.of(&phone, &plan, amount, 2),
+        );
         assert!(is_safe(first.as_str()) && first != second, "{first} {second}");
         assert_eq!(first, parsed(first.as_str()));
     }
@@ -52,12 +59,18 @@ pub fn names(bytes: &[u8]) {
         assert_eq!(parsed::<PlanCode>(plan.as_str()), plan);
     }
     let told = shown(&text);
-    assert!(!told.contains(|c: char| c.is_control() || c == '\u{202e}'), "{told:?} is shown as it is");
+    assert!(
+        !told.contains(|c: char| c.is_control() || c == '\u{202e}'),
+        "{told:?} is shown as it is"
+    );
 }
 
 /// Letters, digits and dashes, at most 60 (design, section 4).
 fn is_safe(reference: &str) -> bool {
-    reference.len() <= 60 && reference.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    reference.len() <= 60
+        && reference
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// Lengths of time come back as they were printed; every moment is one, and a range does not end before it begins.
@@ -117,8 +130,31 @@ pub fn config(bytes: &[u8]) {
 #[test]
 fn refs_and_labels_are_taken_as_they_are_or_refused() {
     let words = &[
-        "order-1", "API-", "+213", "user123", "-r2", ".", "..", "/", "?", "#", "%2e", " ", "\u{202e}", "\u{200b}", "\n",
-        "\u{0}", "طلب", "é", "PREPAID_DJEZZY", "november", "_", "\u{ad}", "\u{2028}", "a", "Z9",
+        "order-1",
+        "API-",
+        "+213",
+        "user123",
+        "-r2",
+        ".",
+        "..",
+        "/",
+        "?",
+        "#",
+        "%2e",
+        " ",
+        "\u{202e}",
+        "\u{200b}",
+        "\n",
+        "\u{0}",
+        "طلب",
+        "é",
+        "PREPAID_DJEZZY",
+        "november",
+        "_",
+        "\u{ad}",
+        "\u{2028}",
+        "a",
+        "Z9",
     ];
     Target::new("names", words, 20_000).run(names);
 }
@@ -126,8 +162,30 @@ fn refs_and_labels_are_taken_as_they_are_or_refused() {
 #[test]
 fn lengths_of_time_and_moments_hold_together() {
     let words = &[
-        "today", "yesterday", "12h", "7d", "100ms", "5s", "15m", "min", "2026-11-24", "T08:00:00", "+01:00", "Z", "-", ":",
-        "9999-12-31", "-009999-01-01", "0001-01-01", "366d", "1", "0", " ", "[Africa/Algiers]", ".999999999", "+25:59",
+        "today",
+        "yesterday",
+        "12h",
+        "7d",
+        "100ms",
+        "5s",
+        "15m",
+        "min",
+        "2026-11-24",
+        "T08:00:00",
+        "+01:00",
+        "Z",
+        "-",
+        ":",
+        "9999-12-31",
+        "-009999-01-01",
+        "0001-01-01",
+        "366d",
+        "1",
+        "0",
+        " ",
+        "[Africa/Algiers]",
+        ".999999999",
+        "+25:59",
     ];
     Target::new("times", words, 20_000).run(times);
 }
@@ -135,10 +193,39 @@ fn lengths_of_time_and_moments_hold_together() {
 #[test]
 fn a_configuration_is_read_or_refused_and_never_shows_the_key() {
     let words = &[
-        "api_key = \"3f9a7c1e-fuzz-key-0b5d\"\n", "[profiles.a]\n", "profile = \"a\"\n", "poll_interval = \"5s\"\n", "rate = 60\n",
-        "rate = \"auto\"\n", "environment = \"sandbox\"\n", "base_url = \"https://api.oneclickdz.com\"\n", "=", "\"", "'''", "[", "]",
-        "{", "}", "#", "\n", ".", "max_per_day", "low_balance = 500\n", "\u{1b}", "\u{202e}", "\u{0}", "true", "1e9", "0x10", "-1",
-        "api_key", "3f9a7c1e-fuzz-key-0b5d", "ledger = \"/x\"\n", "2026-11-24", "\\u0000", "concurrency = 4\n",
+        "api_key = \"3f9a7c1e-fuzz-key-0b5d\"\n",
+        "[profiles.a]\n",
+        "profile = \"a\"\n",
+        "poll_interval = \"5s\"\n",
+        "rate = 60\n",
+        "rate = \"auto\"\n",
+        "environment = \"sandbox\"\n",
+        "base_url = \"https://api.oneclickdz.com\"\n",
+        "=",
+        "\"",
+        "'''",
+        "[",
+        "]",
+        "{",
+        "}",
+        "#",
+        "\n",
+        ".",
+        "max_per_day",
+        "low_balance = 500\n",
+        "\u{1b}",
+        "\u{202e}",
+        "\u{0}",
+        "true",
+        "1e9",
+        "0x10",
+        "-1",
+        "api_key",
+        "3f9a7c1e-fuzz-key-0b5d",
+        "ledger = \"/x\"\n",
+        "2026-11-24",
+        "\\u0000",
+        "concurrency = 4\n",
     ];
     Target::new("config", words, 3_000).run(config);
 }

@@ -54,10 +54,17 @@ pub fn group_thousands(digits: &str) -> String {
     grouped
 }
 
+/// As many dinars nobody has: a text that says more is no money. Below it every number can be printed and read again,
+/// and the sum of all rows of a sheet is exact.
+const BEYOND: u64 = 1_000_000_000_000_000_000;
+
 /// Reads plain and scientific spellings, since JSON numbers may have either. What does not fit exactly is refused, not
 /// rounded.
 fn read_decimal(text: &str) -> Option<Decimal> {
-    let trimmed = text.trim();
+    exactly(text.trim()).filter(|number| number.abs() < Decimal::from(BEYOND))
+}
+
+fn exactly(trimmed: &str) -> Option<Decimal> {
     let Some((mantissa, power)) = trimmed.split_once(['e', 'E']) else {
         return Decimal::from_str_exact(trimmed).ok();
     };

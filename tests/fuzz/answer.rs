@@ -360,7 +360,7 @@ fn hides_the_key(exchange: &Exchange) {
 #[test]
 fn no_answer_is_taken_for_more_than_it_says_and_none_shows_the_key() {
     let rig = Rig::new();
-    Target::new("answer", WORDS, 6_000).run(|bytes| {
+    Target::new("answer", WORDS, 3_000).run(|bytes| {
         let (status, body) = parts(bytes);
         let (sent, asked) = rig.ask(status, body);
         let reading = Reading::of(status, body);

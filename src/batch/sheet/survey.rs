@@ -126,7 +126,9 @@ impl Walk {
         if self.survey.length == 0 {
             self.survey.head = chunk.iter().take(4).copied().collect();
         }
-        if !chunk.is_ascii() {
+        if chunk.is_ascii() {
+            self.survey.letters.pass(chunk);
+        } else {
             self.survey.letters.take(chunk);
         }
         self.check_utf8(chunk);

@@ -60,15 +60,12 @@ impl Redactor {
         let mut cleaned = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(character) = rest.chars().next() {
-            let length = match key_at(rest, key, part) {
-                Some(length) => {
-                    cleaned.push_str(WITHHELD);
-                    length
-                }
-                None => {
-                    cleaned.push(character);
-                    character.len_utf8()
-                }
+            let length = if let Some(length) = key_at(rest, key, part) {
+                cleaned.push_str(WITHHELD);
+                length
+            } else {
+                cleaned.push(character);
+                character.len_utf8()
             };
             rest = &rest[length..];
         }

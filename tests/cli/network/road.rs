@@ -101,8 +101,9 @@ impl Reply {
     /// The head with other headers behind it, and the empty line.
     pub fn head_with(&self, more: &[&str]) -> Vec<u8> {
         let lines = self.head.iter().map(String::as_str).chain(more.iter().copied());
-        let head: String = lines.map(|line| format!("{line}\r\n")).collect();
-        format!("{head}\r\n").into_bytes()
+        let mut head = lines.collect::<Vec<_>>().join("\r\n");
+        head.push_str("\r\n\r\n");
+        head.into_bytes()
     }
 
     /// The head as it should be.

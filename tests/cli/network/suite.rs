@@ -401,6 +401,7 @@ pub fn tell(family: &'static str, remotes: &[&Remote]) {
     note(row);
 }
 
+#[expect(clippy::print_stdout, reason = "the table is what is asked for")]
 fn note(row: Row) {
     let mut rows = TABLE.lock().or_fail("a family fell while it told");
     rows.push(row);

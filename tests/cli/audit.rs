@@ -9,7 +9,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::outcome::Outcome;
-use crate::secrets::files_with;
+use crate::support::files_with;
 use crate::support::{KEY, OrFail, PLAN, Shop};
 
 impl Shop {
@@ -171,7 +171,7 @@ fn an_order_settled_by_hand_is_a_line_with_its_reason() {
         (&log[log.len() - 1]["to"], &log[log.len() - 1]["act"]),
         (&"written_off".into(), &act["act"])
     );
-    assert_eq!(files_with(shop.home(), KEY.as_bytes()), Vec::<PathBuf>::new());
+    assert_eq!(files_with(shop.home(), KEY), Vec::<PathBuf>::new());
     shop.expect_whole();
 }
 

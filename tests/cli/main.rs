@@ -18,6 +18,7 @@ mod doubt;
 mod faults;
 mod guards;
 mod ledger;
+mod network;
 mod outcome;
 mod output;
 mod provider;

@@ -20,6 +20,8 @@ use crate::stop::{self, Signal, Stopper};
 
 /// How often a healed batch may be typed again until it has ended.
 const AGAIN_MAX: u32 = 8;
+/// No process needs so long.
+const FOR_EVER: Duration = Duration::from_hours(2);
 /// Requests that were cut land within this.
 const LANDED: Duration = Duration::from_secs(40);
 
@@ -197,7 +199,8 @@ impl Play {
                 Scene::Batch | Scene::Send => Ok(()),
             }
         };
-        let (ended, stood_by) = tokio::join!(until(end, &life, &stopper, main), beside);
+        let (ended, stood_by) =
+            tokio::join!(until(end, &life, &stopper, Self::ends(main)), Self::ends(beside));
         match ended {
             Ended::Killed => self.verdict.kills += 1,
             Ended::Itself(ran) => {
@@ -210,6 +213,12 @@ impl Play {
         for _ in 0..64 {
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Awaits a process; one that goes on for ever is told.
+    async fn ends(process: impl Future<Output = Ran>) -> Ran {
+        let ended = tokio::time::timeout(FOR_EVER, process).await;
+        ended.unwrap_or_else(|_| Err("it never ended".into()))
     }
 
     /// In this world the ledger never fails, and nobody gives it a sheet that can't be read.
@@ -279,9 +288,9 @@ impl Play {
                 let (_stopper, stop) = stop::channel();
                 let life = Life::of(u64::MAX);
                 let ran = if is_batch {
-                    self.shop.batch(process, life, stop).await
+                    Self::ends(self.shop.batch(process, life, stop)).await
                 } else {
-                    self.shop.check(process, life, stop).await
+                    Self::ends(self.shop.check(process, life, stop)).await
                 };
                 self.worked(ran);
             }

@@ -83,6 +83,25 @@ Examples:
   oneclick ref check
   oneclick ref check order-1042 -o json";
 
+pub(super) const REPORT: &str = "\
+Examples:
+  oneclick report
+  oneclick report --day yesterday --by operator
+  oneclick report --month 2026-11 --by day
+  oneclick report --month 2026-11 --by batch,plan --excel > november.csv
+  oneclick report --since 2026-11-01 --until 2026-11-15 -o json
+
+`--by` takes `operator`, `plan`, `batch`, `state` and `day`. How orders are counted:
+  - An order belongs to the day on which it was sent, in Algiers time (UTC+1).
+  - `face`, `cost` and `margin` are of what was sold: delivered, as the provider or `ref settle` says.
+  - A refunded order is counted on its own day and costs nothing. Money that came back for orders of
+    earlier days is a line of its own, on the day on which oneclick learned of it.
+  - Open orders (sending, accepted, in_review, unknown) are neither sold nor failed.
+  - Rejected, cancelled and clashing orders, and rows put back, are `not made`: no sale, no money.
+  - Where a cost is not known this is said: such orders are in no sum of costs and in no margin.
+The report is made from the ledger and asks nobody; `oneclick ref check` first brings it up to date.
+`-o csv` has `,` between columns and `.` in decimals, as every command; `--excel` is for a French Excel.";
+
 pub(super) const CONFIG_INIT: &str = "\
 Examples:
   oneclick config init

@@ -21,6 +21,7 @@ mod outcome;
 mod output;
 mod provider;
 mod refs;
+mod report;
 mod secrets;
 mod sheet;
 mod storm;

@@ -4,6 +4,7 @@
 pub mod balance;
 pub mod batch;
 pub mod config;
+mod desk;
 mod link;
 mod outcome;
 pub mod plans;

@@ -25,6 +25,6 @@ pub use period::{Month, MonthError, Period};
 pub use phone::{Phone, PhoneError, PhoneNote, PhoneReading};
 pub use plan::{Catalogue, Operator, Plan, PlanCode, PlanCodeError, Price, PriceError};
 pub use reference::{NONCE_LENGTH, Ref, RefError, RefPrefix};
-pub use span::{Span, SpanError};
+pub use span::{Span, SpanError, in_words};
 pub use state::{IllegalMove, SettledAs, State, StateError};
 pub use when::{When, WhenError, day_in_algiers, in_algiers, start_of_day};

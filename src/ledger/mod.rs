@@ -33,7 +33,7 @@ pub use guard::{CapPassed, Caps, Guard};
 pub use lock::BatchLock;
 pub use owner::Owner;
 pub use planner::{Fate, NewSheet, Planner, Repeat, Resolved, StagedRow};
-pub use queries::{Filter, Move, OpenCount};
+pub use queries::{Filter, InHand, Move, OpenCount};
 pub use rows::Attempt;
 pub use sales::{CameBack, Sale};
 pub use writes::{Again, Begun, Change, NewSend, Written};

@@ -13,6 +13,7 @@ mod batch_sweeps;
 mod completions;
 mod config;
 mod crash;
+mod desk;
 mod doubt;
 mod faults;
 mod guards;

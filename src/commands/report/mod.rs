@@ -8,7 +8,7 @@ use super::refs::account;
 use super::session::Session;
 use crate::domain::{Account, Month, Period, When};
 use crate::error::{Error, ExitCode, Result};
-use crate::ledger::CameBack;
+use crate::ledger::{CameBack, InHand};
 use sums::Collected;
 
 pub use sums::By;
@@ -62,6 +62,7 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
     session
         .printer
         .note(&format!("account {}; {period}, Algiers time", closing.account));
+    session.say_what_is_open(&ledger, &closing.account, InHand::Nothing);
     closing
         .show(&session.printer, request.excel)
         .map_err(unprintable)?;

@@ -280,22 +280,30 @@ pub(super) enum RefCommand {
     /// List the orders of the ledger, newest last
     List(ListArgs),
     /// Show one order with every attempt, request and answer
+    #[command(after_help = help::SHOW)]
     Show {
         /// Which order
         #[arg(value_name = "REF", add = ArgValueCompleter::new(complete_refs))]
         reference: Ref,
+        /// Write what the provider's support needs, without the key and without other orders; to a new file, or to stdout
+        #[arg(long, value_name = "FILE|-", num_args = 0..=1, default_missing_value = "-")]
+        support: Option<PathBuf>,
     },
-    /// Settle an open order by hand, when somebody knows what became of it
+    /// Settle open orders by hand, when somebody knows what became of them
+    #[command(after_help = help::SETTLE)]
     Settle {
-        /// Which order
-        #[arg(value_name = "REF", add = ArgValueCompleter::new(complete_refs))]
-        reference: Ref,
+        /// Which orders
+        #[arg(value_name = "REF", required = true, add = ArgValueCompleter::new(complete_refs))]
+        refs: Vec<Ref>,
         /// What became of it
         #[arg(long = "as", value_name = "END")]
         settled_as: SettledAsArg,
         /// Who says so, and why: kept with the order
         #[arg(long, value_name = "TEXT")]
         because: String,
+        /// Do not ask at the terminal
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -337,10 +345,10 @@ pub(super) struct ListArgs {
     /// Only orders up to then; a day counts whole
     #[arg(long, value_name = "WHEN")]
     pub until: Option<When>,
-    /// Only open orders: those that the provider may still have to say something about
+    /// The desk: open orders and clashes, oldest first, with their age, what was tried and what to do next
     #[arg(long)]
     pub open: bool,
-    /// At most so many, the newest; 0 for all
+    /// At most so many, the newest (with `--open` the oldest); 0 for all
     #[arg(long, default_value_t = 50, value_name = "COUNT")]
     pub limit: u32,
 }

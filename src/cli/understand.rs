@@ -134,15 +134,23 @@ fn refs_request(typed: RefCommand) -> refs::Request {
             })
         }
         RefCommand::List(typed) => refs::Request::List(list_request(typed)),
-        RefCommand::Show { reference } => refs::Request::Show(refs::show::Request { reference }),
-        RefCommand::Settle {
+        RefCommand::Show { reference, support } => refs::Request::Show(refs::show::Request {
             reference,
+            support: support.map(|target| match target {
+                stdout if stdout.as_os_str() == "-" => refs::show::PackTarget::Stdout,
+                file => refs::show::PackTarget::File(file),
+            }),
+        }),
+        RefCommand::Settle {
+            refs,
             settled_as,
             because,
+            yes,
         } => refs::Request::Settle(refs::settle::Request {
-            reference,
+            refs,
             settled_as: settled_as.into(),
             because,
+            yes,
         }),
     }
 }

@@ -201,13 +201,8 @@ fn a_page_with_foreign_details_settles_nothing() {
         shop.send_plus(amount, &["--no-wait", "--ref", reference])
             .expect_exit(8);
     }
-    let ledger = rusqlite::Connection::open(shop.ledger_path()).or_fail("no ledger");
-    ledger
-        .execute("DROP TRIGGER intents_are_kept", [])
-        .or_fail("no trigger");
-    ledger
-        .execute("UPDATE orders SET amount = 501 WHERE ref = 'order-1'", [])
-        .or_fail("not changed");
+    shop.execute("DROP TRIGGER intents_are_kept");
+    shop.rewrite("UPDATE orders SET amount = 501 WHERE ref = 'order-1'");
     shop.provider.advance(60);
     shop.run(&["ref", "check"]);
     let states = shop.ledger();
@@ -215,5 +210,186 @@ fn a_page_with_foreign_details_settles_nothing() {
         (states["order-1"].as_str(), states["order-2"].as_str()),
         ("accepted", "fulfilled")
     );
-    let _: Value = shop.run(&["ref", "show", "order-1", "-o", "json"]).json();
+}
+
+fn desk(shop: &Shop) -> Vec<Value> {
+    let listed = shop.run(&["ref", "list", "--open", "-o", "json"]).expect_exit(0);
+    listed.json().as_array().or_fail("no list").clone()
+}
+
+/// Makes an order older, in hours.
+fn age(shop: &Shop, reference: &str, hours: u32) {
+    let by = hours * 3_600_000;
+    shop.rewrite(&format!(
+        "UPDATE orders SET sent_at = sent_at - {by}, created_at = created_at - {by} WHERE ref = '{reference}'"
+    ));
+}
+
+/// Each order on the desk says how old it is, what was tried and what to do; the command it names is one that works.
+#[test]
+fn the_desk_says_what_to_do_next() {
+    let shop = Shop::open();
+    shop.send_to(REVIEWED, "young").expect_exit(8);
+    shop.send_plus(600, &["--no-wait", "--ref", "fresh"])
+        .expect_exit(8);
+    shop.provider.set_faults(&[
+        "answer_lost",
+        "error_500_before:check-ref",
+        "error_500_before:list",
+    ]);
+    shop.send_as("lost", 700).expect_exit(6);
+    shop.provider.set_faults(&[]);
+    shop.provider.make_order("taken", PHONE, PLAN, 800);
+    shop.send_as("taken", 900).expect_exit(3);
+    age(&shop, "young", 3);
+    let rows = desk(&shop);
+    let row = |reference: &str| {
+        let found = rows.iter().find(|row| row["ref"] == reference);
+        found.or_fail(reference).clone()
+    };
+    let refs: Vec<_> = rows.iter().filter_map(|row| row["ref"].as_str()).collect();
+    assert_eq!(
+        refs,
+        ["young", "fresh", "lost", "taken"],
+        "the oldest first, clashes last"
+    );
+    let young = row("young");
+    assert!(
+        young["age_s"]
+            .as_u64()
+            .is_some_and(|age| (10_800..10_860).contains(&age))
+            && young["overdue"] == false,
+        "{young:#}"
+    );
+    assert!(
+        young["next"]
+            .as_str()
+            .or_fail("no next")
+            .starts_with("wait until "),
+        "{young:#}"
+    );
+    assert_eq!(young["next_command"], "oneclick ref check young");
+    assert_eq!(young["last_answer"], "in review at the provider (UNKNOWN_ERROR)");
+    assert_eq!(row("fresh")["next_command"], "oneclick ref wait fresh");
+    let lost = row("lost");
+    assert!(lost["asked"].as_u64() >= Some(1), "{lost:#}");
+    assert!(
+        lost["next"]
+            .to_string()
+            .contains("do not send it under another ref"),
+        "{lost:#}"
+    );
+    let taken = row("taken");
+    assert_eq!(
+        (&taken["state"], &taken["due_at"]),
+        (&"conflict".into(), &Value::Null)
+    );
+    assert!(
+        taken["next"]
+            .to_string()
+            .contains("ref settle taken --as written-off"),
+        "{taken:#}"
+    );
+    for row in rows.iter().filter(|row| !row["next_command"].is_null()) {
+        let command = row["next_command"].as_str().or_fail("no command");
+        let told = shop.shell(command);
+        assert_ne!(told.code, Some(2), "{command}: {told:?}");
+    }
+}
+
+/// Behind the provider's time it is asked once more, and then support is written to.
+#[test]
+fn what_is_overdue_goes_to_support() {
+    let shop = Shop::open();
+    shop.send_to(REVIEWED, "command n°1").expect_exit(8);
+    age(&shop, "command n°1", 25);
+    // All that was asked, was asked before.
+    shop.rewrite("UPDATE attempts SET started_at = started_at - 90000000, ended_at = ended_at - 90000000");
+    let row = desk(&shop).remove(0);
+    assert_eq!(
+        (&row["overdue"], &row["next_command"]),
+        (&true.into(), &"oneclick ref check 'command n°1'".into())
+    );
+    shop.shell("oneclick ref check 'command n°1'").expect_exit(8);
+    let row = desk(&shop).remove(0);
+    assert_eq!(row["next_command"], "oneclick ref show 'command n°1' --support");
+    let asked = row["asked"].as_u64();
+    shop.run(&["ref", "check"]);
+    assert_eq!(
+        desk(&shop)[0]["asked"].as_u64(),
+        asked.map(|asked| asked + 1),
+        "no news is kept too"
+    );
+    let told = shop
+        .shell("oneclick ref show 'command n°1' --support")
+        .expect_exit(0);
+    assert!(told.stdout.contains("UNKNOWN_ERROR"), "{told:?}");
+}
+
+#[test]
+fn an_order_in_other_hands_is_waited_for() {
+    let shop = Shop::open()
+        .set("ONECLICKDZ_SEND_TIMEOUT", "50s")
+        .faults(["hang_after"]);
+    let sending = shop.start(&[
+        "send", "--plan", PLAN, "--phone", PHONE, "--amount", "500", "--ref", "order-1",
+    ]);
+    shop.provider
+        .await_books("the POST", |books| books.calls("send") == 1);
+    let row = desk(&shop).remove(0);
+    assert_eq!(row["next_command"], "oneclick ref wait order-1", "{row:#}");
+    assert!(row["next"].to_string().contains("another process"), "{row:#}");
+    sending.kill();
+}
+
+fn settle<'shop>(shop: &'shop Shop, refs: &[&str], end: &str) -> Outcome<'shop> {
+    let words = ["--as", end, "--because", "support, ticket 4711", "-o", "json"];
+    shop.run(&[&["ref", "settle"], refs, &words].concat())
+}
+
+/// Several at once, all or none; from then on everyone sees by whom, and why.
+#[test]
+fn several_orders_are_settled_or_none() {
+    let shop = Shop::open();
+    for reference in ["order-1", "order-2"] {
+        shop.send_to(REVIEWED, reference).expect_exit(8);
+    }
+    shop.send_as("good", 600).expect_exit(0);
+    settle(&shop, &["order-1", "good", "order-2"], "fulfilled")
+        .expect_exit(2)
+        .expect_error("not_open");
+    settle(&shop, &["order-1", "no-such"], "fulfilled").expect_exit(2);
+    assert_eq!(shop.ledger()["order-1"], "in_review");
+    let settled = settle(&shop, &["order-1", "order-2", "order-1"], "fulfilled")
+        .expect_exit(0)
+        .json();
+    assert_eq!(settled.as_array().map(Vec::len), Some(2));
+    assert!(desk(&shop).is_empty());
+    let listed = shop.run(&["ref", "list", "-o", "json"]).json();
+    assert_eq!(
+        (&listed[0]["settled_by"], &listed[0]["note"]),
+        (&"operator".into(), &"support, ticket 4711".into())
+    );
+    let history = shop.run(&["ref", "show", "order-1", "-o", "json"]).json();
+    assert!(
+        history["history"]
+            .to_string()
+            .contains("settled by hand: support, ticket 4711")
+    );
+}
+
+/// A clash was never made, so giving it up costs nothing.
+#[test]
+fn a_clash_is_given_up_at_no_cost() {
+    let shop = Shop::open();
+    shop.provider.make_order("taken", PHONE, PLAN, 800);
+    shop.send_as("taken", 900).expect_exit(3);
+    let settled = settle(&shop, &["taken"], "written-off").expect_exit(0).json();
+    assert_eq!(
+        (&settled["state"], &settled["cost"]),
+        (&"written_off".into(), &"0".into())
+    );
+    assert!(desk(&shop).is_empty());
+    let report = shop.run(&["report", "--since", "1h", "-o", "json"]).json();
+    assert_eq!(report["balance"]["may_be_taken"], "0", "{report:#}");
 }

@@ -20,6 +20,7 @@ mod guards;
 mod ledger;
 mod outcome;
 mod output;
+mod pack;
 mod provider;
 mod refs;
 mod report;

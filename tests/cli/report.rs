@@ -38,15 +38,6 @@ fn spent(shop: &Shop) -> i64 {
     BALANCE_CENTIMES - centimes(&shop.books().0["balance"])
 }
 
-impl Shop {
-    /// Changes the ledger behind the tool's back, as only time could: moments of the past.
-    fn rewrite(&self, statement: &str) {
-        let ledger = rusqlite::Connection::open(self.ledger_path()).or_fail("no ledger");
-        let changed = ledger.execute(statement, []).or_fail(statement);
-        assert!(changed > 0, "nothing to rewrite: {statement}");
-    }
-}
-
 /// A day of everything: delivered, refunded, in review, refused before it was made, and one of which nobody knows.
 fn a_day() -> Shop {
     let shop = Shop::open();

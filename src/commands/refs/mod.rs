@@ -1,10 +1,12 @@
 //! `ref …`: the orders of the ledger, one by one.
 
 pub mod check;
+mod desk;
 pub mod list;
 pub mod new;
 pub mod settle;
 pub mod show;
+mod support;
 
 use super::session::Session;
 use crate::domain::{Account, Order, Ref};

@@ -220,12 +220,12 @@ fn letter(pack: &Value) -> String {
     say("Environment", &pack["environment"]);
     say("Top-up id", &pack["topup_id"]);
     say("Ref", &pack["ref"]);
-    say("Ref at yours", &pack["ref_at_provider"]);
+    say("Ref stored as", &pack["ref_at_provider"]);
     say("Phone", &pack["phone"]);
     say("Plan", &pack["plan"]);
     say("Amount, DZD", &pack["amount"]);
     say("Cost, DZD", &pack["cost"]);
-    say("Your status", &pack["provider_status"]);
+    say("Provider status", &pack["provider_status"]);
     say("State here", &pack["state"]);
     say("Settled by", &pack["settled_by"]);
     say("Message", &pack["message"]);

@@ -61,6 +61,7 @@ const CRATES: &[(&str, &str)] = &[
     ("hyper_util", "simulator"),
     ("http_body_util", "simulator"),
     ("rpassword", "commands"),
+    ("nix", "commands"),
     ("comfy_table", "output"),
     ("indicatif", "output"),
     ("toml", "config"),

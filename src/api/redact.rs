@@ -124,41 +124,43 @@ const IDENTIFYING: [&str; 11] = [
 #[derive(Debug, Clone)]
 pub(super) struct Redactor {
     key: SecretString,
-    /// The key in every spelling that JSON and URLs give it.
-    spellings: Vec<SecretString>,
 }
 
 impl Redactor {
     pub fn new(key: SecretString) -> Self {
-        let spellings = if holds(Rule::KeyWithheld) {
-            spellings(key.expose_secret())
-        } else {
-            Vec::new()
-        };
-        Self { key, spellings }
+        Self { key }
     }
 
-    /// The text without the key, in every spelling that JSON and URLs give it.
+    /// The text without the key, in every spelling that JSON, URLs and HTML give its characters.
     pub fn clean(&self, text: &str) -> String {
-        let mut cleaned = text.to_owned();
-        for spelling in &self.spellings {
-            let spelling = spelling.expose_secret();
-            if cleaned.contains(spelling) {
-                cleaned = cleaned.replace(spelling, WITHHELD);
-            }
-        }
-        cleaned
+        self.without_key(text, usize::MAX)
     }
 
     /// A text that may end in the middle of the key.
     pub fn clean_cut(&self, text: &str) -> String {
+        self.without_key(text, PART_OF_KEY)
+    }
+
+    /// `part`: from how many characters on the beginning of the key counts as the key, at the text's end.
+    fn without_key(&self, text: &str, part: usize) -> String {
         let key = self.key.expose_secret();
-        let cleaned = self.clean(text);
-        let ends = |length: &usize| key.get(..*length).is_some_and(|part| cleaned.ends_with(part));
-        match (PART_OF_KEY..key.len()).rev().find(ends) {
-            Some(length) => format!("{}{WITHHELD}", &cleaned[..cleaned.len() - length]),
-            None => cleaned,
+        let is_plain = part == usize::MAX && !text.contains(INTRODUCERS);
+        if key.is_empty() || (is_plain && !text.contains(key)) || !holds(Rule::KeyWithheld) {
+            return text.to_owned();
         }
+        let mut cleaned = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(character) = rest.chars().next() {
+            let length = if let Some(length) = key_at(rest, key, part) {
+                cleaned.push_str(WITHHELD);
+                length
+            } else {
+                cleaned.push(character);
+                character.len_utf8()
+            };
+            rest = &rest[length..];
+        }
+        cleaned
     }
 
     /// A body's values with the key taken out of every text that people see. What tells orders apart stays as it
@@ -186,19 +188,67 @@ impl Redactor {
     }
 }
 
-fn spellings(key: &str) -> Vec<SecretString> {
-    let json = serde_json::Value::from(key).to_string();
-    let inside_quotes = json.trim_matches('"').to_owned();
-    let escaped = inside_quotes.replace('/', "\\/");
-    let encoded = super::client::encode(key);
-    let mut spellings = vec![key.to_owned()];
-    for spelling in [inside_quotes, escaped, encoded] {
-        if !spellings.contains(&spelling) {
-            spellings.push(spelling);
+/// A text without a key, in every spelling that JSON and URLs give it.
+pub fn without_key(key: &SecretString, text: &str) -> String {
+    Redactor::new(key.clone()).clean(text)
+}
+
+/// How long the key is with which a text begins, each of its characters in whatever spelling.
+fn key_at(text: &str, key: &str, part: usize) -> Option<usize> {
+    let mut rest = text;
+    for (count, wanted) in key.chars().enumerate() {
+        if rest.is_empty() && count >= part {
+            break;
         }
+        let length = if rest.starts_with(wanted) {
+            wanted.len_utf8()
+        } else {
+            escape(rest).filter(|(meant, _)| *meant == wanted)?.1
+        };
+        rest = &rest[length..];
     }
-    spellings.retain(|spelling| !spelling.is_empty());
-    spellings.into_iter().map(SecretString::from).collect()
+    Some(text.len() - rest.len())
+}
+
+/// What an escape begins with.
+const INTRODUCERS: [char; 3] = ['\\', '%', '&'];
+
+/// HTML's names for characters that have another meaning there.
+const ENTITIES: [(&str, char); 5] = [
+    ("&amp;", '&'),
+    ("&quot;", '"'),
+    ("&apos;", '\''),
+    ("&lt;", '<'),
+    ("&gt;", '>'),
+];
+
+/// The character that an escape at the beginning of a text stands for, and how long the escape is.
+fn escape(text: &str) -> Option<(char, usize)> {
+    let coded = |digits: &str, radix: u32| char::from_u32(u32::from_str_radix(digits, radix).ok()?);
+    if let Some(rest) = text.strip_prefix('%') {
+        return Some((coded(rest.get(..2)?, 16)?, 3));
+    }
+    if let Some(entity) = ENTITIES.iter().find(|(name, _)| text.starts_with(name)) {
+        return Some((entity.1, entity.0.len()));
+    }
+    if let Some(rest) = text.strip_prefix("&#") {
+        let number = rest.get(..rest.find(';')?)?;
+        let character = match number.strip_prefix(['x', 'X']) {
+            Some(digits) => coded(digits, 16)?,
+            None => coded(number, 10)?,
+        };
+        return Some((character, number.len() + 3));
+    }
+    // JSON inside JSON doubles its backslashes.
+    let rest = text.trim_start_matches('\\');
+    let slashes = text.len() - rest.len();
+    if slashes == 0 {
+        return None;
+    }
+    match rest.strip_prefix('u') {
+        Some(digits) => Some((coded(digits.get(..4)?, 16)?, slashes + 5)),
+        None => rest.chars().next().map(|next| (next, slashes + next.len_utf8())),
+    }
 }
 
 #[cfg(test)]
@@ -213,6 +263,10 @@ mod tests {
             "a/b\\\"c d-0123456789",
             "a\\/b\\\"c d-0123456789",
             "a%2Fb%22c%20d-0123456789",
+            "a%2fb%22c d-0123456789",
+            "\\u0061\\u002Fb\\u0022c d-0123456789",
+            "\\\\u0061\\\\/b\\\\\\\"c d-0123456789",
+            "a&#47;b&quot;c&#x20;d&#X2d;0123456789",
         ] {
             assert_eq!(
                 redactor.clean(&format!("<{echoed}>")),
@@ -263,6 +317,8 @@ mod tests {
             "{\"echo\":\"[key withheld]"
         );
         assert_eq!(redactor.clean_cut("the end 0d7"), "the end 0d7");
+        assert_eq!(redactor.clean_cut("\\u0030d7ecb12-"), "[key withheld]");
+        assert_eq!(redactor.clean("\\u0030d7ecb12-"), "\\u0030d7ecb12-");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::answer::{Answer, Envelope, ErrorBody, Exchange, Outcome};
 use super::fault::{AuthFault, Fault, shared_fault};
 use super::wire;
-use crate::domain::{Money, TopupId};
+use crate::domain::{Money, Ref, TopupId};
 
 /// The class of an answer to a POST.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,16 +51,16 @@ pub enum SendAnswer {
     Unknown(String),
 }
 
-/// Classifies what became of a POST. Whatever is not surely one of the others is unknown.
-pub fn classify_send(exchange: &Exchange) -> SendAnswer {
+/// Classifies what became of the POST of `reference`. Whatever is not surely one of the others is unknown.
+pub fn classify_send(exchange: &Exchange, reference: &Ref) -> SendAnswer {
     match &exchange.outcome {
         Outcome::NotSent(why) => SendAnswer::NotSent(why.clone()),
         Outcome::Lost(why) => SendAnswer::Unknown(why.clone()),
-        Outcome::Answered(answer) => classify_answer(answer),
+        Outcome::Answered(answer) => classify_answer(answer, reference),
     }
 }
 
-fn classify_answer(answer: &Answer) -> SendAnswer {
+fn classify_answer(answer: &Answer, reference: &Ref) -> SendAnswer {
     match shared_fault(answer) {
         Some(Fault::Wait(wait)) if matches!(answer.status, 429 | 503) => return SendAnswer::NotCreated(wait),
         Some(Fault::Auth(auth)) => return SendAnswer::Auth(auth),
@@ -72,7 +72,7 @@ fn classify_answer(answer: &Answer) -> SendAnswer {
     match (&envelope.error, answer.status) {
         // Leads to a look-up only, so it may be believed whatever its status is.
         (Some(error), _) if error.code == "DUPLICATED_REF" => SendAnswer::Exists,
-        (None, 200..=299) if envelope.success != Some(false) => accepted(envelope),
+        (None, 200..=299) if envelope.success != Some(false) => accepted(envelope, reference),
         (Some(error), 400..=499) => refused(error, answer.status),
         (error, status) => {
             let code = error
@@ -84,13 +84,21 @@ fn classify_answer(answer: &Answer) -> SendAnswer {
     }
 }
 
-fn accepted(envelope: &Envelope) -> SendAnswer {
+/// An acceptance under another ref is the answer to another request: a cache or a proxy has mixed them up.
+fn accepted(envelope: &Envelope, reference: &Ref) -> SendAnswer {
     let data = envelope.data.as_ref();
     let text = |name| data.and_then(|data| wire::text(data, name));
+    let stored_ref = text("topupRef");
+    if stored_ref
+        .as_ref()
+        .is_some_and(|theirs| !reference.may_be_meant_by(theirs))
+    {
+        return SendAnswer::Unknown("the answer is about another ref".to_owned());
+    }
     match text("topupId").and_then(|id| TopupId::new(&id)) {
         Some(id) => SendAnswer::Accepted {
             id,
-            stored_ref: text("topupRef"),
+            stored_ref,
             balance: data.and_then(|data| wire::money(data, "newBalance")),
         },
         None => SendAnswer::Unknown("the answer says success but names no `topupId`".to_owned()),
@@ -124,7 +132,8 @@ mod tests {
     use super::*;
 
     fn class(status: u16, body: &str) -> SendAnswer {
-        classify_send(&answered(status, body))
+        let reference = "x".parse().unwrap_or_else(|error| panic!("{error}"));
+        classify_send(&answered(status, body), &reference)
     }
 
     fn error(code: &str) -> String {
@@ -163,6 +172,25 @@ mod tests {
             class(200, r#"{"success":false,"data":{"topupId":"1"}}"#),
             SendAnswer::Unknown(_)
         ));
+    }
+
+    #[test]
+    fn an_acceptance_under_another_ref_is_none() {
+        for (stored_ref, is_ours) in [
+            ("x", true),
+            ("API-+213-x", true),
+            ("x-2", false),
+            ("API-+213-y", false),
+        ] {
+            let body = format!(r#"{{"data":{{"topupId":"1","topupRef":"{stored_ref}"}}}}"#);
+            let answer = class(200, &body);
+            assert_eq!(
+                matches!(answer, SendAnswer::Accepted { .. }),
+                is_ours,
+                "{stored_ref}"
+            );
+            assert_eq!(matches!(answer, SendAnswer::Unknown(_)), !is_ours, "{stored_ref}");
+        }
     }
 
     #[test]

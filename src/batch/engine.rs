@@ -206,10 +206,7 @@ impl Engine<'_> {
             self.start_recoveries();
             let wake = self.start_sweep().unwrap_or_else(|| Instant::now() + LOOK_AROUND);
             let tasks_max = self.options.connections.max(1) * TASKS_PER_CONNECTION;
-            let may_send = !self.ready.is_empty()
-                && self.sending < tasks_max
-                && self.is_open_for_sends()
-                && !self.desk.halted.is(Halt::Sends);
+            let may_send = !self.ready.is_empty() && self.sending < tasks_max && self.is_open_for_sends();
             let is_asked = self.asked().is_some();
             tokio::select! {
                 biased;
@@ -239,7 +236,10 @@ impl Engine<'_> {
 
     /// Whether further rows may be claimed.
     fn is_open(&self) -> bool {
-        self.outcome.stopped.is_none() && self.failure.is_none() && !self.is_exhausted
+        self.outcome.stopped.is_none()
+            && self.failure.is_none()
+            && !self.is_exhausted
+            && !self.desk.halted.is(Halt::Sends)
     }
 
     /// Whether claimed rows may leave.
@@ -249,6 +249,7 @@ impl Engine<'_> {
             .as_ref()
             .is_none_or(|stopped| *stopped == Stopped::Limit)
             && self.failure.is_none()
+            && !self.desk.halted.is(Halt::Sends)
     }
 
     /// Whether the provider may be asked.

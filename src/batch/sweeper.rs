@@ -163,9 +163,12 @@ impl Sweep<'_> {
     fn is_due(&self, row: &OpenRow) -> bool {
         match row.state {
             // A request that was lost a moment ago may still be landing.
-            State::Unknown => elapsed(row.updated_at, self.now) >= self.desk.pace.settle_delay,
+            State::Unknown => self.has_settled(row.updated_at),
             State::InReview => self.task.with_accepted && self.task.with_reviews,
             State::Accepted if self.task.with_accepted => {
+                if self.is_to_come(row.sent_at) {
+                    return true;
+                }
                 let before = self.task.before.map(|before| {
                     let ago = Instant::now().saturating_duration_since(before);
                     elapsed(row.sent_at, earlier(self.now, ago))
@@ -184,6 +187,18 @@ impl Sweep<'_> {
             | State::Cancelled
             | State::WrittenOff => false,
         }
+    }
+
+    /// Whether the request of a row that was lost at this moment has had its time to land. One that was lost while the
+    /// sweep goes on is on the next one.
+    fn has_settled(&self, lost_at: Timestamp) -> bool {
+        elapsed(lost_at, self.now) >= self.desk.pace.settle_delay || self.is_to_come(lost_at)
+    }
+
+    /// Whether a moment that has been lies ahead: the clock was turned back since, and how long it was ago nobody knows.
+    /// Waiting until it comes round again could take days.
+    fn is_to_come(&self, moment: Timestamp) -> bool {
+        moment > self.desk.clock.now()
     }
 
     /// When the provider may have made an order, by its clock: at the earliest and at the latest.
@@ -267,8 +282,7 @@ impl Sweep<'_> {
     /// not settle waits for the next run.
     async fn hand_over_the_lost(&mut self) -> Result<()> {
         for order in self.desk.ledger.lost_rows(self.batch, LOST_MAX)? {
-            // One that was lost while the sweep went on is on the next one.
-            if elapsed(order.updated_at, self.now) >= self.desk.pace.settle_delay {
+            if self.has_settled(order.updated_at) {
                 self.tell(Found::Lost(Box::new(order))).await;
             }
         }

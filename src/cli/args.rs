@@ -8,6 +8,7 @@ use clap_complete::engine::ArgValueCompleter;
 
 use super::complete::{complete_plans, complete_profiles, complete_refs};
 use super::help;
+use crate::commands::refs;
 use crate::commands::report::By;
 use crate::config::{ColorChoice, OutputFormat};
 use crate::domain::{
@@ -305,6 +306,9 @@ pub(super) enum RefCommand {
         #[arg(long)]
         yes: bool,
     },
+    /// Show the audit log: who has moved money, when, and with which command; asks nobody
+    #[command(after_help = help::AUDIT)]
+    Audit(AuditArgs),
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -431,6 +435,28 @@ pub(super) const STATE_WORDS: [&str; 11] = [
     "cancelled",
     "written_off",
 ];
+
+#[derive(Debug, Args)]
+pub(super) struct AuditArgs {
+    /// Only lines about this order
+    #[arg(long = "ref", value_name = "REF", add = ArgValueCompleter::new(complete_refs))]
+    pub reference: Option<Ref>,
+    /// Only lines from then on: a day, an exact time, `today`, `yesterday`, or how long ago, as in `7d`
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<When>,
+    /// Only lines up to then; a day counts whole
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<When>,
+    /// At most so many, the newest; 0 for all
+    #[arg(long, default_value_t = 50, value_name = "COUNT")]
+    pub limit: u32,
+    /// Find lines that were changed, taken away or added, and rows of the ledger that say something else
+    #[arg(long, conflicts_with_all = ["reference", "since", "until", "limit"])]
+    pub verify: bool,
+    /// With `--verify`: a head that was noted elsewhere, which must still be in the log
+    #[arg(long, value_name = "HASH", requires = "verify", value_parser = refs::audit::read_hash)]
+    pub head: Option<String>,
+}
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {

@@ -124,6 +124,18 @@ Examples:
 The report is made from the ledger and asks nobody; `oneclick ref check` first brings it up to date.
 `-o csv` has `,` between columns and `.` in decimals, as every command; `--excel` is for a French Excel.";
 
+pub(super) const AUDIT: &str = "\
+Examples:
+  oneclick ref audit --since today
+  oneclick ref audit --ref order-1042 -o jsonl
+  oneclick ref audit --verify
+  oneclick ref audit --verify --head 3f2a…
+
+The log is `ledger.db.audit.jsonl` beside the ledger: a line for each act and each step of an
+order, each with the hash of the line before. `--verify` holds every line against the ledger and
+exits with 10 where they differ. Note its head elsewhere from time to time: with it even a log
+and a ledger that were both made anew are found out.";
+
 pub(super) const CONFIG_INIT: &str = "\
 Examples:
   oneclick config init

@@ -31,11 +31,11 @@ fn run(arguments: &[OsString]) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error, arguments),
     };
-    let globals = cli.globals();
     let words: Vec<_> = arguments
         .iter()
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
+    let globals = cli.globals(&words);
     match cli.understand(&words) {
         Ok(request) => commands::run(request, &globals),
         Err(error) => {

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::simulator;
 
 impl Cli {
-    pub(super) fn globals(&self) -> Globals {
+    pub(super) fn globals(&self, words: &[String]) -> Globals {
         let global = &self.global;
         // `config init --profile NAME` makes the profile, so it can't be chosen yet.
         let is_made = matches!(&self.command, Command::Config(ConfigCommand::Init { .. }));
@@ -26,6 +26,7 @@ impl Cli {
             },
             quiet: global.quiet,
             verbosity: global.verbose,
+            typed: words.to_vec(),
         }
     }
 
@@ -151,6 +152,14 @@ fn refs_request(typed: RefCommand) -> refs::Request {
             settled_as: settled_as.into(),
             because,
             yes,
+        }),
+        RefCommand::Audit(typed) => refs::Request::Audit(refs::audit::Request {
+            reference: typed.reference,
+            since: typed.since,
+            until: typed.until,
+            limit: typed.limit,
+            verify: typed.verify,
+            head: typed.head,
         }),
     }
 }

@@ -63,12 +63,21 @@ impl Session {
             .ok()
     }
 
+    /// The configured key, remembered: what is kept must not hold it.
+    fn fetch_key(&self) -> Result<SecretString> {
+        if let Some(key) = self.key.get() {
+            return Ok(key.clone());
+        }
+        let key = self.config.api_key(&self.env)?;
+        Ok(self.key.get_or_init(|| key).clone())
+    }
+
     /// A client with the configured key, or against a simulator inside this process.
     pub(super) async fn link(&self) -> Result<Link> {
         if self.simulates {
             return self.simulated_link().await;
         }
-        let key = self.config.api_key(&self.env)?;
+        let key = self.fetch_key()?;
         let base_url = &self.config.base_url.value;
         let fingerprint = KeyFingerprint::of(key.expose_secret(), base_url.as_str());
         Ok(Link {
@@ -217,7 +226,7 @@ impl Session {
             )
         } else {
             (
-                self.config.api_key(&self.env).ok()?,
+                self.fetch_key().ok()?,
                 self.config.base_url.value.as_str().to_owned(),
             )
         };

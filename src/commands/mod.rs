@@ -1,6 +1,7 @@
 //! One file per subcommand: a request of domain types, the work, an outcome to show. Nothing here parses what
 //! was typed, and nothing here knows how HTTP or the database work.
 
+mod acting;
 pub mod balance;
 pub mod batch;
 pub mod config;
@@ -50,6 +51,8 @@ pub struct Globals {
     pub quiet: bool,
     /// `--verbose`, counted.
     pub verbosity: u8,
+    /// The whole command line.
+    pub typed: Vec<String>,
 }
 
 /// Does what was typed; what went wrong has been shown when this returns.
@@ -71,6 +74,8 @@ pub fn run(request: Request, globals: &Globals) -> ExitCode {
         session.printer.warn(warning);
     }
     let outcome = dispatch(&session, request);
+    // Before the error: it is the last line.
+    session.write_log();
     outcome.unwrap_or_else(|error| {
         session.printer.error(&error);
         error.exit_code()
@@ -84,6 +89,7 @@ fn dispatch(session: &Session, request: Request) -> Result<ExitCode> {
             Ok(ExitCode::Success)
         }
         Request::Refs(refs::Request::New(request)) => refs::new::run(session, &request),
+        Request::Refs(refs::Request::Audit(request)) => refs::audit::run(session, &request),
         Request::Config(request) if !request.asks_the_provider() => config::run_offline(session, &request),
         Request::Balance(request) => session.block_on(balance::run(session, &request)),
         Request::Plans(request) => session.block_on(plans::run(session, &request)),

@@ -1,15 +1,17 @@
 //! What every command works with: the configuration, the printer, the clock, and being asked to stop.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use secrecy::SecretString;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Globals;
+use super::acting::Acting;
 use super::outcome::{interrupted, unprintable};
-use crate::api::{Client, ClientOptions, read_catalogue};
+use crate::api::{Client, ClientOptions, read_catalogue, without_key};
 use crate::clock::Clock;
 use crate::config::{BaseUrl, ColorChoice, Config, Env, OutputFormat, Places};
 use crate::domain::{Catalogue, Ref, State};
@@ -33,6 +35,11 @@ pub struct Session {
     pub stop: Stop,
     /// Whether the provider is a simulator inside this process.
     pub simulates: bool,
+    /// The whole command line.
+    pub(super) typed: Vec<String>,
+    pub(super) acting: Acting,
+    /// The key, once it has been fetched.
+    pub(super) key: OnceLock<SecretString>,
     stopper: Stopper,
     /// How far a batch is, and the command that goes on.
     last_words: Mutex<Option<(String, String)>>,
@@ -54,6 +61,9 @@ impl Session {
             clock: Clock::system(),
             stop,
             simulates,
+            typed: globals.typed.clone(),
+            acting: Acting::default(),
+            key: OnceLock::new(),
             stopper,
             last_words: Mutex::default(),
         })
@@ -126,6 +136,13 @@ impl Session {
         typed.unwrap_or_else(|_| Ok(String::new())).map_err(unprintable)
     }
 
+    /// A text that is kept, without the key.
+    pub(super) fn without_key(&self, text: &str) -> String {
+        self.key
+            .get()
+            .map_or_else(|| text.to_owned(), |key| without_key(key, text))
+    }
+
     /// The waits of the protocol.
     pub fn pace(&self) -> Pace {
         let config = &self.config;
@@ -139,7 +156,7 @@ impl Session {
     }
 
     /// A client for `base_url` with `key`; opens no connection.
-    pub(super) fn client_for(&self, base_url: &BaseUrl, key: secrecy::SecretString) -> Result<Client> {
+    pub(super) fn client_for(&self, base_url: &BaseUrl, key: SecretString) -> Result<Client> {
         let options = ClientOptions {
             base_url: base_url.as_str().to_owned(),
             is_loopback: base_url.is_loopback(),

@@ -54,12 +54,28 @@ pub fn group_thousands(digits: &str) -> String {
     grouped
 }
 
-/// Reads plain and scientific spellings, since JSON numbers may have either.
+/// As many dinars nobody has: a text that says more is no money. Below it every number can be printed and read again,
+/// and the sum of all rows of a sheet is exact.
+const BEYOND: u64 = 1_000_000_000_000_000_000;
+
+/// Reads plain and scientific spellings, since JSON numbers may have either. What does not fit exactly is refused, not
+/// rounded.
 fn read_decimal(text: &str) -> Option<Decimal> {
-    let trimmed = text.trim();
-    Decimal::from_str_exact(trimmed)
-        .or_else(|_| Decimal::from_scientific(trimmed))
-        .ok()
+    exactly(text.trim()).filter(|number| number.abs() < Decimal::from(BEYOND))
+}
+
+fn exactly(trimmed: &str) -> Option<Decimal> {
+    let Some((mantissa, power)) = trimmed.split_once(['e', 'E']) else {
+        return Decimal::from_str_exact(trimmed).ok();
+    };
+    let mut number = Decimal::from_str_exact(mantissa).ok()?.normalize();
+    let power: i32 = power.parse().ok()?;
+    if number.is_zero() {
+        return Some(number);
+    }
+    let scale = i32::try_from(number.scale()).ok()?.checked_sub(power)?;
+    number.set_scale(u32::try_from(scale.max(0)).ok()?).ok()?;
+    (scale..0).try_fold(number, |number, _| number.checked_mul(Decimal::TEN))
 }
 
 impl FromStr for Money {
@@ -155,6 +171,17 @@ mod tests {
         assert_eq!(money("1326.13") - money("500"), money("826.13"));
         assert_eq!(money("1.5e3"), money("1500"));
         assert_eq!(money("1E2"), money("100"));
+        assert_eq!(money("12.5e-2"), money("0.125"));
+        assert_eq!(money("-0e999999999"), Money::ZERO);
+        for inexact in [
+            "0.12345678901234567890123456789e0",
+            "1e29",
+            "1e-29",
+            "1e999999999",
+            "1e-2147483648",
+        ] {
+            assert!(inexact.parse::<Money>().is_err(), "{inexact}");
+        }
         assert!("1,5".parse::<Money>().is_err());
         assert!("NaN".parse::<Money>().is_err());
     }

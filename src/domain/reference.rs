@@ -56,6 +56,11 @@ impl Ref {
         theirs == self.0 || theirs == self.prefixed(username)
     }
 
+    /// Whether the provider's `theirs` can mean this ref, whatever stands in front of it.
+    pub fn may_be_meant_by(&self, theirs: &str) -> bool {
+        theirs.ends_with(&self.0)
+    }
+
     /// The form that the provider stores: `API-<username>-<ref>`.
     pub fn prefixed(&self, username: &str) -> String {
         format!("API-{username}-{}", self.0)

@@ -92,7 +92,7 @@ impl LedgerError {
                 "install the newer oneclick that wrote it, or name another ledger with ONECLICKDZ_LEDGER"
             }
             Self::Place { .. } => {
-                "check the directory and its permissions, or name another place with `ledger` in the configuration or ONECLICKDZ_LEDGER"
+                "check the directory, its permissions and the room on its disk, or name another place with `ledger` in the configuration or ONECLICKDZ_LEDGER"
             }
             Self::Full => {
                 "free some space; what was sent so far is in the ledger, and `oneclick ref check` settles it"

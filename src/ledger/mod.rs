@@ -5,6 +5,8 @@
 //! thread commits all that is waiting in one transaction; readers have a connection of their own. Moves between
 //! states are checked here, against the state that is stored, in the transaction that writes them.
 
+mod acts;
+pub mod audit;
 mod batches;
 mod cache;
 mod claims;
@@ -25,6 +27,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rusqlite::Connection;
 
+pub use acts::{ActEvent, Author, NewAct, Override};
 pub use batches::{Batch, OpenRow, Paid, PlannedRow, Sheet, SheetOrder, Standings, ToSend};
 pub use cache::StoredIdentity;
 pub use claims::{ClaimCursor, ClaimRules, Claims, Hold};
@@ -65,6 +68,7 @@ impl Ledger {
         schema::prepare_place(path)?;
         let mut writing = schema::connect(path)?;
         schema::migrate(&mut writing, path)?;
+        acts::prepare(&writing)?;
         let reader = schema::connect(path)?;
         schema::read_lightly(&reader)?;
         Ok(Self {
@@ -82,6 +86,7 @@ impl Ledger {
         schema::prepare_place(path)?;
         let writing = schema::connect(path)?;
         writing.pragma_update(None, "synchronous", "off")?;
+        acts::prepare(&writing)?;
         let reader = schema::connect(path)?;
         Ok(Self {
             path: path.to_owned(),
@@ -107,6 +112,8 @@ impl Ledger {
     /// The name under which this process sends.
     fn owner_name(&self) -> Result<&str> {
         if self.owner.get().is_none() {
+            // The database overlooks it where the name of its log can't be made durable.
+            schema::sync_directory(&self.path)?;
             // A second claim in one process, made at the same moment, is dropped and its file with it.
             let _ = self.owner.set(Owner::claim(&self.path)?);
         }

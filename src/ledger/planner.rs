@@ -91,6 +91,8 @@ pub struct NewSheet {
     pub with_repeats: bool,
     /// When.
     pub at: Timestamp,
+    /// The act that stores it.
+    pub act: Option<i64>,
 }
 
 /// Stages a sheet for one batch.

@@ -1,7 +1,7 @@
 //! Place, schema and settings of the database; each setting is read back, since a silent refusal would cost money.
 
 use std::fs::{File, OpenOptions};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -23,10 +23,11 @@ const BUSY_WAIT: Duration = Duration::from_secs(15);
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
 /// What brings schema N to N + 1. Only ever appended to.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("schema_1.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
 ];
 
 /// The newest schema known here.
@@ -36,26 +37,66 @@ fn newest() -> i64 {
 
 /// Makes the directory (0700) and the file (0600), so that the database never makes them wider.
 pub(super) fn prepare_place(path: &Path) -> Result<(), LedgerError> {
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let directory = directory_of(path);
     make_private_directory(directory).map_err(|error| LedgerError::at(path, error))?;
     if path.is_dir() {
         return Err(LedgerError::at(path, "it is a directory"));
     }
     if path.exists() {
-        check_header(path)?;
+        let is_made = check_header(path)?;
         make_private(path)?;
+        if is_made {
+            return Ok(());
+        }
     } else {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path).map_err(|error| LedgerError::at(path, error))?;
-        // The name itself must outlive a power cut, not only what is in the file.
-        file.sync_all()
-            .and_then(|()| File::open(directory)?.sync_all())
+        file.sync_all().map_err(|error| LedgerError::at(path, error))?;
+    }
+    sync_names(directory).map_err(|error| LedgerError::at(path, error))
+}
+
+/// The names themselves must outlive a power cut, not only what is in the file: that of the ledger, and that of every
+/// directory above it, since any of them may be as new, made by this run or by one that was killed. A directory of
+/// another filesystem is none that was made for the ledger.
+#[cfg(unix)]
+fn sync_names(directory: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let directory = directory.canonicalize()?;
+    let device = directory.metadata()?.dev();
+    for above in directory.ancestors() {
+        if above.metadata()?.dev() != device {
+            return Ok(());
+        }
+        match File::open(above) {
+            Ok(opened) => opened.sync_all()?,
+            // Who may not read it has made nothing in it.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn sync_names(_directory: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+fn directory_of(path: &Path) -> &Path {
+    path.parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+}
+
+/// Makes the names of the ledger's files durable.
+pub(super) fn sync_directory(path: &Path) -> Result<(), LedgerError> {
+    if cfg!(unix) {
+        File::open(directory_of(path))
+            .and_then(|directory| directory.sync_all())
             .map_err(|error| LedgerError::at(path, error))?;
     }
     Ok(())
@@ -66,9 +107,9 @@ const HEADER_BYTES: usize = 100;
 /// How every database file begins.
 const MAGIC: &[u8] = b"SQLite format 3\0";
 
-/// Refuses what is surely no ledger of ours before the database engine changes a byte of it. An empty file is a
-/// ledger whose making was cut short.
-fn check_header(path: &Path) -> Result<(), LedgerError> {
+/// Refuses what is surely no ledger of ours before the database engine changes a byte of it. Whether its making has
+/// come to an end: it has not where the file is empty.
+fn check_header(path: &Path) -> Result<bool, LedgerError> {
     let mut header = Vec::new();
     let file = File::open(path).map_err(|error| LedgerError::at(path, error))?;
     let length = file
@@ -80,7 +121,7 @@ fn check_header(path: &Path) -> Result<(), LedgerError> {
         .read_to_end(&mut header)
         .map_err(|error| LedgerError::at(path, error))?;
     if header.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     let number = |at: usize| {
         let bytes = header.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
@@ -100,21 +141,30 @@ fn check_header(path: &Path) -> Result<(), LedgerError> {
             known: newest(),
         });
     }
-    // A single page without a mark is a ledger whose making was cut short.
+    // What holds no table and no mark is a ledger whose making was cut short, or whose first pages were still on their
+    // way out of the log when the power went: then the log knows more than the file does.
     let page = header
         .get(16..18)
         .map_or(0, |bytes| u64::from(bytes[0]) * 256 + u64::from(bytes[1]));
-    let is_unmade = mark == 0 && version == 0 && length <= page.max(512);
+    let is_empty = number(40) == Some(0);
+    let is_unmade = mark == 0 && version == 0 && is_empty && (length <= page.max(512) || has_log(path));
     if mark == APPLICATION_ID || is_unmade {
-        Ok(())
+        Ok(!is_unmade)
     } else {
         Err(not_a_ledger(path))
     }
 }
 
+/// Whether a log with something in it stands beside the database.
+fn has_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    std::fs::metadata(log).is_ok_and(|log| log.len() > 0)
+}
+
 /// Only its owner may read or write the ledger, whatever it was made with.
 #[cfg(unix)]
-fn make_private(path: &Path) -> Result<(), LedgerError> {
+pub(super) fn make_private(path: &Path) -> Result<(), LedgerError> {
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(path)
         .map_err(|error| LedgerError::at(path, error))?
@@ -129,7 +179,7 @@ fn make_private(path: &Path) -> Result<(), LedgerError> {
 }
 
 #[cfg(not(unix))]
-fn make_private(_path: &Path) -> Result<(), LedgerError> {
+pub(super) fn make_private(_path: &Path) -> Result<(), LedgerError> {
     Ok(())
 }
 
@@ -296,6 +346,34 @@ mod tests {
             matches!(refused, Some(LedgerError::Newer { found, .. }) if found == newest() + 1),
             "{refused:?}"
         );
+        Ok(())
+    }
+
+    /// The power went while the log was copied into the database for the first time: pages are there, the first one
+    /// still is the old one.
+    #[test]
+    fn a_database_behind_its_log_is_a_ledger() -> Outcome {
+        let place = tempfile::tempdir()?;
+        let (path, copy) = (place.path().join("ledger.db"), place.path().join("copy.db"));
+        let log = |path: &Path| path.with_extension("db-wal");
+        let open = Ledger::open(&path)?;
+        std::fs::copy(&path, &copy)?;
+        std::fs::copy(log(&path), log(&copy))?;
+        drop(open);
+        OpenOptions::new().write(true).open(&copy)?.set_len(3 * 4096)?;
+        drop(Ledger::open(&copy)?);
+        Ok(())
+    }
+
+    #[test]
+    fn a_foreign_database_behind_its_log_is_refused() -> Outcome {
+        let place = tempfile::tempdir()?;
+        let path = place.path().join("foreign.db");
+        let foreign = Connection::open(&path)?;
+        foreign.execute_batch("PRAGMA journal_mode = wal; CREATE TABLE other (x)")?;
+        assert!(matches!(Ledger::open(&path), Err(LedgerError::Damaged { .. })));
+        let tables: i64 = foreign.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        assert_eq!(tables, 1);
         Ok(())
     }
 

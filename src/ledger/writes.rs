@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
+use super::acts;
 use super::guard::{CapPassed, Guard, given_up_in_doubt, guarded};
 use super::queries::find;
 use super::rows::{Attempt, millis, offers_text};
@@ -292,7 +293,16 @@ pub(super) fn apply(connection: &Connection, read: Order, change: Change) -> Res
     let id = order_id(connection, &read)?;
     if moves {
         let why = Some(change.why.as_str());
-        insert_move(connection, id, change.at, Some(read.state), change.to, why)?;
+        let request = change.request_id.as_deref();
+        insert_move_by(
+            connection,
+            id,
+            change.at,
+            Some(read.state),
+            change.to,
+            why,
+            request,
+        )?;
     }
     match &change.answers {
         Some((Some(attempt), answer)) => answer_attempt(connection, *attempt, answer)?,
@@ -398,11 +408,27 @@ pub(super) fn insert_move(
     to: State,
     why: Option<&str>,
 ) -> Result<()> {
+    insert_move_by(connection, order, at, from, to, why, None)
+}
+
+/// A move that an answer has caused, with what the provider's support asks for.
+fn insert_move_by(
+    connection: &Connection,
+    order: i64,
+    at: Timestamp,
+    from: Option<State>,
+    to: State,
+    why: Option<&str>,
+    request_id: Option<&str>,
+) -> Result<()> {
+    let at = millis(at);
+    let act = acts::current(connection, at)?;
     connection
         .prepare_cached(
-            "INSERT INTO moves (order_id, at, from_state, to_state, why) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO moves (order_id, at, from_state, to_state, why, act_id, request_id) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
-        .execute((order, millis(at), from.map(State::word), to.word(), why))?;
+        .execute((order, at, from.map(State::word), to.word(), why, act, request_id))?;
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::provider::{KEY, Line, Provider};
+use super::provider::{KEY, Provider, Wire};
 use super::world::{PLAN, World};
 use crate::api::{Client, ClientOptions, Rate, read_balance, read_data};
 use crate::batch::{Options, Terms, sheet};
@@ -80,12 +80,12 @@ impl Shop {
             send_timeout: Duration::from_secs(90),
             read_timeout: Duration::from_secs(20),
         };
-        let line = Line {
+        let wire = Wire {
             provider: Arc::clone(&self.provider),
             life: life.clone(),
             process,
         };
-        let client = Client::new(options, self.clock)?.on_stage(Arc::new(line));
+        let client = Client::new(options, self.clock)?.on_stage(Arc::new(wire));
         if self.is_paced {
             client
                 .limiter()
@@ -156,6 +156,7 @@ impl Shop {
                     is_whole: reading.bad == 0,
                     with_repeats: self.again,
                     at: self.clock.now(),
+                    act: None,
                 })?;
                 life.step().await;
                 batch

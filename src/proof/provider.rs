@@ -110,11 +110,16 @@ impl Drop for Present {
 
 /// What the contradictions of the API's sources are in this world, and how fast things go.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one contradiction of the API's sources"
+)]
 struct Habits {
     stores_prefixed: bool,
     spelling: Spelling,
     newest_first: bool,
     has_hyphen: bool,
+    looks_at_wallet_first: bool,
     skew: Duration,
     is_ahead: bool,
     order_life: Duration,
@@ -136,7 +141,7 @@ pub struct Provider {
 
 /// The wire between one process and the provider.
 #[derive(Debug)]
-pub struct Line {
+pub struct Wire {
     pub provider: Arc<Provider>,
     pub life: crate::promise::Life,
     pub process: u32,
@@ -150,6 +155,7 @@ impl Provider {
                 spelling: world.spelling,
                 newest_first: world.newest_first,
                 has_hyphen: world.has_hyphen,
+                looks_at_wallet_first: world.looks_at_wallet_first,
                 skew: world.skew,
                 is_ahead: world.is_ahead,
                 order_life: world.order_life,
@@ -429,6 +435,11 @@ impl Provider {
         if text("MSSIDN") == REFUSED_PHONE {
             return self.error(400, "ERR_VALIDATION", "body/MSSIDN is refused");
         }
+        let is_poor = self.books().wallet.is_some_and(|wallet| wallet < amount);
+        let poor = || self.error(403, "INSUFFICIENT_BALANCE", "Insufficient balance");
+        if is_poor && self.habits.looks_at_wallet_first {
+            return poor();
+        }
         if self.books().by_ref.contains_key(reference) {
             let code = if self.habits.has_hyphen {
                 "DUPLICATED-REF"
@@ -437,15 +448,11 @@ impl Provider {
             };
             return self.error(403, code, "This reference ID is already in use");
         }
-        {
-            let mut books = self.books();
-            if let Some(wallet) = books.wallet {
-                let Some(left) = wallet.checked_sub(amount) else {
-                    drop(books);
-                    return self.error(403, "INSUFFICIENT_BALANCE", "Insufficient balance");
-                };
-                books.wallet = Some(left);
-            }
+        if is_poor {
+            return poor();
+        }
+        if let Some(wallet) = &mut self.books().wallet {
+            *wallet = wallet.saturating_sub(amount);
         }
         let id = self.book(reference, text("MSSIDN"), text("plan_code"), amount, false);
         self.data(&json!({ "topupId": id, "topupRef": self.stored_ref(reference) }))
@@ -591,7 +598,7 @@ impl Provider {
     }
 }
 
-impl Stage for Line {
+impl Stage for Wire {
     fn call<'a>(&'a self, method: &str, path: &str, body: Option<String>) -> Call<'a> {
         let (is_post, path) = (method == "POST", path.to_owned());
         Box::pin(async move {

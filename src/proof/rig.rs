@@ -15,7 +15,7 @@ use super::world::{End, Fault, Scene, World};
 use crate::clock::Clock;
 use crate::domain::{Account, Environment, Order};
 use crate::ledger::{Filter, Ledger};
-use crate::promise::Life;
+use crate::promise::{Life, Rule};
 use crate::stop::{self, Signal, Stopper};
 
 /// How often a healed batch may be typed again until it has ended.
@@ -35,8 +35,8 @@ pub struct Verdict {
     pub faults: BTreeMap<Fault, u64>,
 }
 
-/// Plays the world of a seed.
-pub fn play(seed: u64) -> Verdict {
+/// Plays the world of a seed; with a broken rule, one that is likely to need it.
+pub fn play(seed: u64, rule: Option<Rule>) -> Verdict {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -44,7 +44,12 @@ pub fn play(seed: u64) -> Verdict {
         .unwrap_or_else(|error| panic!("{error}"));
     let place = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
     fastrand::seed(seed);
-    let played = runtime.block_on(Play::of(seed, place.path()).play());
+    let world = World::of(seed);
+    let world = match rule {
+        Some(rule) => world.needing(rule),
+        None => world,
+    };
+    let played = runtime.block_on(Play::of(world, place.path(), rule.is_some()).play());
     drop(runtime);
     played
 }
@@ -67,11 +72,12 @@ struct Play {
     wishes: Wishes,
     verdict: Verdict,
     processes: u32,
+    /// Whether the first breach is all that is asked for.
+    is_probe: bool,
 }
 
 impl Play {
-    fn of(seed: u64, place: &Path) -> Self {
-        let mut world = World::of(seed);
+    fn of(mut world: World, place: &Path, is_probe: bool) -> Self {
         // Noon in Algiers, so that no world passes midnight.
         let epoch = Timestamp::from_second(1_800_010_800).unwrap_or(Timestamp::UNIX_EPOCH);
         let clock = Clock::from_runtime(epoch);
@@ -93,6 +99,7 @@ impl Play {
             wishes: Wishes::default(),
             verdict: Verdict::default(),
             processes: 0,
+            is_probe,
         }
     }
 
@@ -100,14 +107,21 @@ impl Play {
         self.foreign_orders();
         for _ in 0..self.world.scenes {
             self.save_sheet();
-            self.scene().await;
+            Box::pin(self.scene()).await;
             self.look();
             tokio::time::sleep(LANDED).await;
             self.look();
+            if self.is_probe && self.is_broken() {
+                break;
+            }
             self.world.edit();
         }
         self.heal().await;
         self.verdict
+    }
+
+    fn is_broken(&self) -> bool {
+        !self.verdict.broken.is_empty() || !self.shop.provider.breaches().is_empty()
     }
 
     /// Somebody else has used some of the refs.
@@ -167,19 +181,19 @@ impl Play {
             End::None | End::Interrupted(_) => Life::of(u64::MAX),
         };
         let full = Life::of(u64::MAX);
-        let shop = &self.shop;
+        let here = &self.shop;
         let main = async {
             match scene {
-                Scene::Send => shop.send(first, life.clone(), stop, phone, amount).await,
-                _ => shop.batch(first, life.clone(), stop).await,
+                Scene::Send => here.send(first, life.clone(), stop, phone, amount).await,
+                _ => here.batch(first, life.clone(), stop).await,
             }
         };
         let beside = async {
             tokio::time::sleep(behind).await;
             match scene {
-                Scene::TwoBatches => shop.batch(second, full, other).await,
-                Scene::SendBeside => shop.send(second, full, other, phone, amount).await,
-                Scene::CheckBeside => shop.check(second, full, other).await,
+                Scene::TwoBatches => here.batch(second, full, other).await,
+                Scene::SendBeside => here.send(second, full, other, phone, amount).await,
+                Scene::CheckBeside => here.check(second, full, other).await,
                 Scene::Batch | Scene::Send => Ok(()),
             }
         };
@@ -240,11 +254,14 @@ impl Play {
 
     /// What a failed world looked like in the end.
     fn dump(&self) {
-        println!("{:#?}\n{:#?}", self.world, self.books());
+        super::say(&format!("{:#?}\n{:#?}", self.world, self.books()));
         for order in self.ledger() {
-            println!("{order:?}");
+            super::say(&format!("{order:?}"));
             for step in self.witness.moves(&order).unwrap_or_default() {
-                println!("    {} {:?} -> {}: {:?}", step.at, step.from, step.to, step.why);
+                super::say(&format!(
+                    "    {} {:?} -> {}: {:?}",
+                    step.at, step.from, step.to, step.why
+                ));
             }
         }
     }
@@ -269,7 +286,9 @@ impl Play {
                 self.worked(ran);
             }
             self.look();
-            if unfinished(&self.ledger(), &self.books(), &self.world.rows, consents).is_empty() {
+            let is_finished =
+                unfinished(&self.ledger(), &self.books(), &self.world.rows, consents).is_empty();
+            if is_finished || self.is_probe && self.is_broken() {
                 break;
             }
             tokio::time::sleep(LANDED).await;
@@ -298,7 +317,7 @@ impl Play {
             .flatten()
         {
             let bytes = std::fs::read(file.path()).unwrap_or_default();
-            if bytes.windows(KEY.len()).any(|window| window == KEY.as_bytes()) {
+            if String::from_utf8_lossy(&bytes).contains(KEY) {
                 let name = file.file_name().to_string_lossy().into_owned();
                 self.verdict
                     .broken

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
+use crate::promise::Rule;
+
 /// What goes wrong with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fault {
@@ -119,6 +121,7 @@ pub struct World {
     pub reviews_percent: u8,
     pub faults_percent: u8,
     pub wallet: Option<u64>,
+    pub looks_at_wallet_first: bool,
     pub key_off_after: Option<u64>,
     pub cap: Option<u64>,
     pub again: bool,
@@ -126,6 +129,8 @@ pub struct World {
     pub foreign_percent: u8,
     pub rows: Vec<Row>,
     pub scenes: usize,
+    /// Whether no second process runs beside the first.
+    is_solo: bool,
     made: u32,
 }
 
@@ -173,6 +178,7 @@ impl World {
             reviews_percent: *rng.choice(&[0, 0, 15]).unwrap_or(&0),
             faults_percent: *rng.choice(&[0, 1, 5, 20, 40]).unwrap_or(&0),
             wallet: one_in(&mut rng, 5).then(|| rng.u64(100..2_000)),
+            looks_at_wallet_first: rng.bool(),
             key_off_after: one_in(&mut rng, 6).then(|| rng.u64(1..30)),
             cap: one_in(&mut rng, 6).then(|| rng.u64(2..20) * 100),
             again: rng.bool(),
@@ -180,6 +186,7 @@ impl World {
             foreign_percent: if one_in(&mut rng, 5) { 20 } else { 0 },
             rows: Vec::new(),
             scenes: rng.usize(1..6),
+            is_solo: false,
             made: 0,
             rng,
         };
@@ -188,6 +195,28 @@ impl World {
             world.rows.push(row);
         }
         world
+    }
+
+    /// The same world, made likelier to need a rule.
+    pub fn needing(mut self, rule: Rule) -> Self {
+        match rule {
+            Rule::DoubtStays => {
+                (self.wallet, self.looks_at_wallet_first) = (Some(self.rng.u64(1..8) * 100), true);
+                (self.faults_percent, self.shown_late) = (40, Duration::from_secs(20));
+            }
+            Rule::TakenIsNotRefused | Rule::UnknownIsNotFailed | Rule::KeyWithheld => {
+                self.faults_percent = 40;
+            }
+            Rule::AdoptionCompares => self.foreign_percent = 50,
+            Rule::AuthStops => self.key_off_after = Some(self.rng.u64(1..20)),
+            Rule::EmptyWalletStops => self.wallet = Some(self.rng.u64(0..500)),
+            Rule::Caps => self.cap = Some(100),
+            Rule::OwnerAlive => self.faults_percent = 20,
+            // What is committed late locks the others out.
+            Rule::WrittenFirst => self.is_solo = true,
+            Rule::SameRef | Rule::AskedFirst | Rule::AbsentTwice | Rule::BatchLock | Rule::RepeatGuard => {}
+        }
+        self
     }
 
     fn new_row(&mut self) -> Row {
@@ -249,6 +278,7 @@ impl World {
     /// The next scene and how its first process ends.
     pub fn scene(&mut self) -> (Scene, End) {
         let scene = match self.rng.u8(0..10) {
+            _ if self.is_solo => Scene::Batch,
             0..=4 => Scene::Batch,
             5 | 6 => Scene::TwoBatches,
             7 => Scene::SendBeside,

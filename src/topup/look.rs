@@ -151,11 +151,11 @@ fn sight_of(order: &Order, exchange: &Exchange) -> Sight {
     match read_data(exchange).map(read_seen) {
         Ok(Some(seen)) => {
             // Whatever the prefix is, an answer about another ref is no answer about this one.
-            let ours = order.intent.reference.as_str();
+            let ours = &order.intent.reference;
             if seen
                 .reference
                 .as_ref()
-                .is_some_and(|theirs| !theirs.ends_with(ours))
+                .is_some_and(|theirs| !ours.may_be_meant_by(theirs))
             {
                 let why = "the answer is about another ref".to_owned();
                 return Sight::Unclear(why.clone(), Some(attempt_of(exchange, why)));

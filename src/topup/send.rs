@@ -152,7 +152,8 @@ impl Desk {
             tell(&Event::Sending(&written.order));
             let exchange = self.client.post_send(std::mem::take(&mut written.request)).await;
             let is_row = written.order.batch.is_some();
-            let meaning = Meaning::of(classify_send(&exchange), &self.pace, &mut patience, is_row);
+            let answer = classify_send(&exchange, &written.order.intent.reference);
+            let meaning = Meaning::of(answer, &self.pace, &mut patience, is_row);
             // Before the connection is free: nothing may leave on it that this answer puts an end to.
             self.halted.raise(meaning.halts());
             tell(&Event::Answered(&written.order));

@@ -5,13 +5,14 @@
 //!
 //! `cargo bench` prints everything. `cargo bench -- batch` prints the figures of batches alone; behind it, the names
 //! of the figures that are wanted (`-- batch planning paced`). `-- batch-small` has fewer rows, for a machine that is
-//! busy, and `-- batch-full` has a million.
+//! busy, and `-- batch-full` has a million. `-- audit` prints those of the audit log.
 
 #![expect(
     clippy::print_stdout,
     reason = "a table on stdout is what this program is for"
 )]
 
+mod audit;
 mod batch;
 mod pairs;
 mod stand;
@@ -40,10 +41,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     match words.as_slice() {
         [] => {
             single()?;
+            audit::figures()?;
             batch::figures(Scale::Usual, &[])
         }
         ["batch-small", wanted @ ..] => batch::figures(Scale::Small, wanted),
         ["batch", wanted @ ..] => batch::figures(Scale::Usual, wanted),
+        ["audit"] => audit::figures(),
         ["batch-full", wanted @ ..] => batch::figures(Scale::Full, wanted),
         [batch::PROVIDER] => batch::serve(),
         [batch::BARE_LOOP, base_url, rows] => batch::post_all(base_url, rows.parse()?),

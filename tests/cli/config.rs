@@ -64,10 +64,7 @@ fn the_wizard_makes_a_file_that_works() {
     let shop = shop.unset("ONECLICKDZ_BASE_URL");
     shop.send(500).expect_exit(0).expect_paid_once();
     shop.run(&["config", "check"]).expect_exit(0);
-    assert_eq!(
-        crate::secrets::files_with(shop.home(), KEY.as_bytes()),
-        [config_path(&shop)]
-    );
+    assert_eq!(crate::support::files_with(shop.home(), KEY), [config_path(&shop)]);
 }
 
 #[cfg(unix)]

@@ -188,7 +188,7 @@ fn a_killed_process_leaves_no_key_behind() {
         .await_books("the POST", |books| books.calls("send") == 1);
     sending.kill();
     assert_eq!(
-        crate::secrets::files_with(shop.home(), KEY.as_bytes()),
+        crate::support::files_with(shop.home(), KEY),
         Vec::<std::path::PathBuf>::new()
     );
 }

@@ -1,7 +1,6 @@
 //! What stops a send before it leaves: the key, repeats, caps, the balance, what can't be sold.
 
-use crate::secrets::files_with;
-use crate::support::{OrFail, PHONE, PLAN, Shop};
+use crate::support::{OrFail, PHONE, PLAN, Shop, files_with};
 
 #[test]
 fn a_wrong_key_costs_one_request() {
@@ -30,7 +29,7 @@ fn a_wrong_key_costs_one_request() {
         "{refused:?}"
     );
     assert_eq!(
-        files_with(shop.home(), b"a-wrong-key-1234"),
+        files_with(shop.home(), "a-wrong-key-1234"),
         Vec::<std::path::PathBuf>::new()
     );
 }

@@ -2,6 +2,7 @@
 //! over real sockets. The simulator's books are the truth that every exit code is held to.
 
 mod asking;
+mod audit;
 mod batch;
 mod batch_crash;
 mod batch_hostile;
@@ -18,6 +19,7 @@ mod doubt;
 mod faults;
 mod guards;
 mod ledger;
+mod network;
 mod outcome;
 mod output;
 mod pack;

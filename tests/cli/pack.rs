@@ -19,6 +19,7 @@ fn shop_with_a_case() -> Shop {
     ]);
     shop.send_as("order-1", 500).expect_exit(6);
     shop.provider.set_faults(&[]);
+    shop.provider.advance(60);
     shop
 }
 

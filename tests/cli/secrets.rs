@@ -1,39 +1,20 @@
 //! The key stays secret: in no output at any verbosity, in no file, whatever a server echoes.
 
-use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
 use crate::outcome::Outcome;
-use crate::support::{KEY, OrFail, Shop};
-
-/// Every file below a directory that holds some bytes.
-pub fn files_with(directory: &Path, needle: &[u8]) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory).or_fail("not a directory") {
-        let path = entry.or_fail("not read").path();
-        if path.is_dir() {
-            found.extend(files_with(&path, needle));
-        } else if fs::read(&path)
-            .or_fail("not read")
-            .windows(needle.len())
-            .any(|bytes| bytes == needle)
-        {
-            found.push(path);
-        }
-    }
-    found
-}
+use crate::support::{KEY, OrFail, Shop, files_with};
 
 #[track_caller]
 fn expect_secret(shop: &Shop, outcome: &Outcome<'_>) {
     for text in [&outcome.stdout, &outcome.stderr] {
         assert!(!text.contains(KEY), "the key is shown\n{outcome:?}");
     }
-    assert_eq!(files_with(shop.home(), KEY.as_bytes()), Vec::<PathBuf>::new());
+    assert_eq!(files_with(shop.home(), KEY), Vec::<PathBuf>::new());
 }
 
 /// At every verbosity, in every command, and although the provider echoes it.

@@ -272,6 +272,7 @@ impl<'shop> Sheet<'shop> {
             difference(&due, &paid)
         );
         self.shop.books().expect_no_doubles();
+        self.shop.expect_whole_log();
     }
 
     /// The results file says of every row what the books say of it.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -55,6 +56,20 @@ impl<T, E: Debug> OrFail<T> for Result<T, E> {
             Err(error) => panic!("{what}: {error:?}"),
         }
     }
+}
+
+/// Every file below a directory that holds a text.
+pub fn files_with(directory: &Path, text: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).or_fail("not a directory") {
+        let path = entry.or_fail("not read").path();
+        if path.is_dir() {
+            found.extend(files_with(&path, text));
+        } else if String::from_utf8_lossy(&fs::read(&path).or_fail("not read")).contains(text) {
+            found.push(path);
+        }
+    }
+    found
 }
 
 /// A shop: a home directory, variables, and a provider of its own.
@@ -210,6 +225,13 @@ impl Shop {
         ledger.execute(statement, []).or_fail(statement);
     }
 
+    /// The audit log is whole, and says what the ledger says.
+    #[track_caller]
+    pub fn expect_whole_log(&self) {
+        self.run(&["ref", "audit", "--verify", "-o", "json"])
+            .expect_exit(0);
+    }
+
     /// The road is mended and time passes; then one `ref check` makes ledger and books say the same.
     #[track_caller]
     pub fn expect_agreement(&self) {
@@ -239,6 +261,7 @@ impl Shop {
         let checked = self.run(&["ref", "check", "-o", "json"]);
         let (books, ledger) = (self.books(), self.ledger());
         books.expect_no_doubles();
+        self.expect_whole_log();
         for (reference, state) in &ledger {
             let agrees = match state.as_str() {
                 "fulfilled" => books.status(reference) == Some("FULFILLED"),

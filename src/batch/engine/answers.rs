@@ -101,6 +101,8 @@ impl Engine<'_> {
             Some(Trouble::Auth(auth)) => self.stop(Stopped::Auth(auth)).await,
             Some(Trouble::Unavailable(why)) => self.stop(Stopped::Unavailable(why)).await,
             Some(Trouble::Interrupted(signal)) => self.stop(Stopped::Interrupted(signal)).await,
+            // A row in doubt was refused for want of money, and then found or not to be told: the rest stops all the same.
+            _ if self.desk.halted.is(Halt::Sends) => self.stop(Stopped::EmptyWallet).await,
             _ => {}
         }
     }

@@ -141,6 +141,16 @@ impl Letters {
         }
     }
 
+    /// The same for bytes that are all ASCII: only their ends have a neighbour that may say something.
+    pub(super) fn pass(&mut self, chunk: &[u8]) {
+        if let [first, .., last] = chunk {
+            self.take(&[*first]);
+            self.last = *last;
+        } else {
+            self.take(chunk);
+        }
+    }
+
     /// The encoding that they speak for.
     pub(super) fn encoding(&self) -> Encoding {
         if self.arabic > self.latin || (self.undefined > 0 && self.latin == 0) {

@@ -40,6 +40,8 @@ use crate::domain::shown;
 
 /// The widest record: as many columns as Excel has.
 const COLUMNS_MAX: usize = 16_384;
+/// The smallest piece: the first one must show what kind of file it is.
+const PIECE_BYTES_MIN: usize = 64;
 /// The longest record, and the longest line, in bytes.
 const RECORD_BYTES_MAX: usize = 1 << 20;
 
@@ -57,7 +59,12 @@ pub struct Sheet {
 ///
 /// Refuses what is no sheet, what can't be told for certain, and a sheet without rows.
 pub fn open(path: &Path) -> Result<Sheet, SheetError> {
-    let survey = survey::survey(path)?;
+    open_in_pieces(path, survey::PIECE)
+}
+
+/// The same, reading so many bytes at a time, at least 64. It makes no difference but to speed.
+pub fn open_in_pieces(path: &Path, piece_bytes: usize) -> Result<Sheet, SheetError> {
+    let survey = survey::survey(path, piece_bytes.max(PIECE_BYTES_MIN))?;
     let (encoding, layout) = layout::learn(path, &survey)?;
     let sheet = Sheet {
         path: path.to_owned(),

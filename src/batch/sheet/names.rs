@@ -1,5 +1,7 @@
 //! What the columns of a sheet are called, in English, French and Arabic.
 
+use crate::domain::foreign::clean;
+
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -140,7 +142,9 @@ const SMALL_WORDS: &[&str] = &[
 /// Separators of cells stay: a whole line must not look like one name.
 fn normal(cell: &str) -> String {
     let mut folded = String::with_capacity(cell.len());
-    for character in cell.chars().flat_map(char::to_lowercase) {
+    // What our own files leave out must mean nothing here: else a column means one thing in a sheet and another in its
+    // retry file.
+    for character in clean(cell).chars().flat_map(char::to_lowercase) {
         fold(character, &mut folded);
     }
     let words = folded.split(' ').filter(|word| !SMALL_WORDS.contains(word));

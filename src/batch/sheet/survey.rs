@@ -10,12 +10,14 @@ use super::encoding::Letters;
 use super::error::SheetError;
 use super::{RECORD_BYTES_MAX, foreign, show};
 
-/// How much is read at a time.
-pub(super) const CHUNK: usize = 64 * 1024;
+/// How much is read at a time, in bytes.
+pub(super) const PIECE: usize = 64 * 1024;
 
 /// What the bytes of a file say.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
+    /// How many were read at a time, and will be.
+    pub piece: usize,
     /// SHA-256 of all of them.
     pub digest: [u8; 32],
     /// How many there are.
@@ -47,11 +49,12 @@ pub(super) struct Utf8 {
     pub wide: bool,
 }
 
-/// Reads all of the file. Stops at once at a file of another kind, and at a line without end.
-pub(super) fn survey(path: &Path) -> Result<Survey, SheetError> {
+/// Reads all of the file, `piece` bytes at a time. Stops at once at a file of another kind, and at a line without end.
+pub(super) fn survey(path: &Path, piece: usize) -> Result<Survey, SheetError> {
     let mut file = open_file(path)?;
     let mut walk = Walk::default();
-    let mut chunk = vec![0; CHUNK];
+    walk.survey.piece = piece;
+    let mut chunk = vec![0; piece];
     loop {
         let filled = fill(&mut file, &mut chunk).map_err(|error| unreadable(path, &error))?;
         if filled == 0 {
@@ -123,7 +126,9 @@ impl Walk {
         if self.survey.length == 0 {
             self.survey.head = chunk.iter().take(4).copied().collect();
         }
-        if !chunk.is_ascii() {
+        if chunk.is_ascii() {
+            self.survey.letters.pass(chunk);
+        } else {
             self.survey.letters.take(chunk);
         }
         self.check_utf8(chunk);

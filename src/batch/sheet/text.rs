@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::encoding::Encoding;
 use super::error::SheetError;
 use super::show;
-use super::survey::{CHUNK, Survey, fill, open_file, unreadable};
+use super::survey::{Survey, fill, open_file, unreadable};
 
 /// A file being read and decoded.
 pub(super) struct Text {
@@ -35,9 +35,9 @@ struct Window {
 }
 
 impl Window {
-    fn new() -> Self {
+    fn new(bytes: usize) -> Self {
         Self {
-            bytes: vec![0; CHUNK],
+            bytes: vec![0; bytes],
             start: 0,
             end: 0,
         }
@@ -64,8 +64,8 @@ impl Text {
             expected: survey.digest,
             digest: Sha256::new(),
             mark_bytes: encoding.mark_bytes(&survey.head),
-            raw: Window::new(),
-            decoded: Window::new(),
+            raw: Window::new(survey.piece),
+            decoded: Window::new(survey.piece),
             is_at_end: false,
         })
     }

@@ -6,11 +6,14 @@ use crate::batch::{KEPT_MAX, Preview};
 use crate::commands::link::Connected;
 use crate::domain::{Environment, shown};
 use crate::error::{Error, Result};
-use crate::ledger::Planner;
+use crate::ledger::{ActEvent, Override, Planner};
+
+/// How somebody at a terminal consents.
+const AT_TERMINAL: &str = "y at the terminal";
 
 /// Whether repeats are sent as well. Without `--again` somebody at a terminal is asked; elsewhere they are left out
 /// with `--skip-bad`, and refused otherwise.
-pub(super) async fn repeats(job: &Job<'_>, planner: &Planner) -> Result<bool> {
+pub(super) async fn repeats(job: &Job<'_>, connected: &Connected, planner: &Planner) -> Result<bool> {
     let printer = &job.session.printer;
     let (own, first_own) = planner.own_repeats(KEPT_MAX)?;
     for resolved in &first_own {
@@ -44,7 +47,16 @@ pub(super) async fn repeats(job: &Job<'_>, planner: &Planner) -> Result<bool> {
             "send the repeats as well ({}; no leaves them out)?",
             rows_of(count)
         );
-        return job.session.ask(&question).await;
+        if !job.session.ask(&question).await? {
+            return Ok(false);
+        }
+        let repeats = Override {
+            what: "repeats".to_owned(),
+            by: AT_TERMINAL.to_owned(),
+            reason: Some(rows_of(count)),
+        };
+        job.session.set_aside(&connected.desk.ledger, repeats).await?;
+        return Ok(true);
     }
     let first = first.first().map(repeat_of).unwrap_or_default();
     let message = format!(
@@ -64,22 +76,55 @@ fn tell_more(job: &Job<'_>, all: u64, shown: usize) {
     }
 }
 
-/// Consent to what would be sent.
-pub(super) async fn ask(
+/// Asks for consent, and writes down what came of it. The act that stores and sends; none where there is nothing to do.
+pub(super) async fn noted(
     job: &Job<'_>,
     connected: &Connected,
     planned: &Planned,
     preview: &Preview,
-) -> Result<()> {
+) -> Result<Option<i64>> {
+    let (session, ledger) = (job.session, &connected.desk.ledger);
+    let (rows, face) = (rows_of(preview.to_send.rows), grouped(preview.to_send.face));
+    let label = &job.label;
+    match ask(job, connected, planned, preview).await {
+        Ok(Some(by)) => {
+            let why = format!("batch `{label}`: {rows} for {face} DZD, by {by}");
+            session.note_act(ledger, ActEvent::Consented, why).await.map(Some)
+        }
+        Ok(None) if matches!(planned, Planned::Staged(..)) => {
+            let why = format!("batch `{label}`: a sheet with nothing to send is stored");
+            session.note_act(ledger, ActEvent::Begun, why).await.map(Some)
+        }
+        Ok(None) => Ok(None),
+        Err(error) => {
+            // Where nobody was asked, nobody has declined.
+            if session.printer.is_interactive() || job.sending.confirm_total.is_some() {
+                let why = format!("batch `{label}`: {rows} for {face} DZD; {}", error.message);
+                if let Err(unwritten) = session.note_act(ledger, ActEvent::Declined, why).await {
+                    session.printer.warn(&unwritten.message);
+                }
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Consent to what would be sent, and how it was given; none where there is nothing to send.
+async fn ask(
+    job: &Job<'_>,
+    connected: &Connected,
+    planned: &Planned,
+    preview: &Preview,
+) -> Result<Option<&'static str>> {
     let (sending, face) = (job.sending, preview.to_send.face);
     if preview.to_send.rows == 0 {
-        return Ok(());
+        return Ok(None);
     }
     if let Some(confirmed) = sending.confirm_total {
         let (_, whole) = planned.totals();
         // A batch that goes on is confirmed by the same total as when it began.
         if confirmed == face || confirmed == whole {
-            return Ok(());
+            return Ok(Some("`--confirm-total`"));
         }
         let message = format!(
             "the total is {} DZD, not the {} DZD of `--confirm-total`; nothing was sent",
@@ -90,7 +135,7 @@ pub(super) async fn ask(
             .hint("look at `--dry-run`; `--confirm-total` takes the face value of the sheet, or of what is left to send"));
     }
     if sending.yes {
-        return Ok(());
+        return Ok(Some("`--yes`"));
     }
     if !job.session.printer.is_interactive() {
         let message = format!(
@@ -102,10 +147,10 @@ pub(super) async fn ask(
             "add `--yes`, or `--confirm-total {face}` so that only this total is sent"
         )));
     }
-    typed(job, connected, preview).await
+    typed(job, connected, preview).await.map(Some)
 }
 
-async fn typed(job: &Job<'_>, connected: &Connected, preview: &Preview) -> Result<()> {
+async fn typed(job: &Job<'_>, connected: &Connected, preview: &Preview) -> Result<&'static str> {
     let (rows, face) = (rows_of(preview.to_send.rows), preview.to_send.face);
     let is_given = match connected.desk.account.environment {
         Environment::Sandbox => {
@@ -135,7 +180,10 @@ async fn typed(job: &Job<'_>, connected: &Connected, preview: &Preview) -> Resul
         }
     };
     if is_given {
-        Ok(())
+        Ok(match connected.desk.account.environment {
+            Environment::Sandbox => AT_TERMINAL,
+            Environment::Production => "the total typed at the terminal",
+        })
     } else {
         Err(Error::usage("consent", "not confirmed; nothing was sent")
             .hint("run the command again to look at it once more"))

@@ -12,6 +12,7 @@ mod source;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::acting::by_flag;
 use super::link::Connected;
 use super::outcome::{asked_error, unprintable, unrecorded};
 use super::session::Session;
@@ -21,7 +22,7 @@ use crate::batch::{Bounds, Options, Preview, Reading, Terms, Unsettled};
 use crate::config::Concurrency;
 use crate::domain::{Amount, Catalogue, Label, Money, State};
 use crate::error::{Error, ExitCode, Kind, Result};
-use crate::ledger::{Batch, BatchLock, InHand, NewSheet, Planner};
+use crate::ledger::{Batch, BatchLock, InHand, NewSheet, Override, Planner};
 use crate::topup::Desk;
 pub use source::Source;
 
@@ -77,6 +78,22 @@ pub struct Sending {
     pub typed: Vec<String>,
 }
 
+impl Sending {
+    /// The guards that its flags set aside, and the bounds that they set.
+    fn overrides(&self) -> Vec<Override> {
+        let flags = [
+            self.again.then(|| by_flag("repeats", "--again")),
+            self.skip_bad
+                .then(|| by_flag("rows that can't be sent", "--skip-bad")),
+            self.until_empty
+                .then(|| by_flag("a balance that does not cover all rows", "--until-empty")),
+            self.max_total
+                .map(|total| by_flag(format!("max_total = {total}"), "--max-total")),
+        ];
+        flags.into_iter().flatten().collect()
+    }
+}
+
 /// Does it.
 pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
     match request {
@@ -86,6 +103,10 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
             // A sheet that was cut has another total: it is compared before anything is sent.
             let sheet = sheet_file.open()?.known_whole(sending.expect_total.is_some());
             let connected = session.connect().await?;
+            let desk = &connected.desk;
+            session
+                .act(&desk.ledger, &desk.account, sending.overrides())
+                .await?;
             let job = Job {
                 session,
                 sending,
@@ -162,7 +183,7 @@ impl Job<'_> {
         let balance = self.session.balance(&desk.client).await?.balance;
         let bounds = self.bounds(connected, balance)?;
         let with_repeats = match &planned {
-            Planned::Staged(staged, _) => consent::repeats(self, staged).await?,
+            Planned::Staged(staged, _) => consent::repeats(self, connected, staged).await?,
             Planned::Stored(..) => true,
         };
         let preview = match &planned {
@@ -183,7 +204,7 @@ impl Job<'_> {
             return Ok(ExitCode::Success);
         }
         shown.check_bounds(&bounds)?;
-        consent::ask(self, connected, &planned, &preview).await?;
+        let act = consent::noted(self, connected, &planned, &preview).await?;
         if sheet::open(&self.file.path)?.digest() != self.sheet.digest() {
             return Err(changed(&self.file.shown));
         }
@@ -192,7 +213,7 @@ impl Job<'_> {
             _ => 0,
         };
         let left_out = LeftOut { bad, repeats };
-        let batch = self.store(connected, &terms, planned, with_repeats)?;
+        let batch = self.store(connected, &terms, planned, with_repeats, act)?;
         self.send(connected, batch, &preview, balance, left_out).await
     }
 
@@ -340,6 +361,7 @@ impl Job<'_> {
         terms: &Terms,
         planned: Planned,
         with_repeats: bool,
+        act: Option<i64>,
     ) -> Result<Batch> {
         let (staged, reading) = match planned {
             Planned::Stored(batch) => return Ok(batch),
@@ -356,6 +378,7 @@ impl Job<'_> {
             is_whole: reading.bad == 0,
             with_repeats,
             at: connected.desk.clock.now(),
+            act,
         };
         Ok(staged.store(&new)?)
     }
@@ -371,10 +394,12 @@ impl Job<'_> {
         let desk: &Arc<Desk> = &connected.desk;
         let options = self.options(connected, preview, balance);
         let mut report = report::Report::begin(self, connected, &batch)?;
+        let log = self.session.write_log_meanwhile();
         let ran = crate::batch::run(Arc::clone(desk), batch.clone(), options, &mut |event| {
             report.take(&event);
         })
         .await;
+        drop(log);
         report.finish();
         let outcome = ran.map_err(unrecorded)?;
         conclude::conclude(self, connected, &batch, &outcome, report, left_out).await

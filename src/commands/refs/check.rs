@@ -29,6 +29,7 @@ pub struct Request {
 pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
     let connected = session.connect().await?;
     let desk = &connected.desk;
+    session.act(&desk.ledger, &desk.account, Vec::new()).await?;
     let (orders, strangers) = match request.refs.as_slice() {
         [] => (desk.ledger.open_orders(&desk.account)?, Vec::new()),
         refs => find_all(session, &connected, refs).await?,

@@ -1,5 +1,6 @@
 //! `ref …`: the orders of the ledger, one by one.
 
+pub mod audit;
 pub mod check;
 mod desk;
 pub mod list;
@@ -26,6 +27,8 @@ pub enum Request {
     Show(show::Request),
     /// `ref settle`
     Settle(settle::Request),
+    /// `ref audit`
+    Audit(audit::Request),
 }
 
 /// Does it.
@@ -36,6 +39,7 @@ pub async fn run(session: &Session, request: Request) -> Result<ExitCode> {
         Request::List(request) => list::run(session, &request).await,
         Request::Show(request) => show::run(session, &request).await,
         Request::Settle(request) => settle::run(session, &request).await,
+        Request::Audit(request) => audit::run(session, &request),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::commands::outcome::unprintable;
 use crate::commands::session::Session;
 use crate::domain::{Account, Money, Order, Ref, SettledAs, SettledBy, State};
 use crate::error::{Error, ExitCode, Result};
-use crate::ledger::{Change, Ledger, LedgerError};
+use crate::ledger::{Change, Ledger, LedgerError, Override};
 use crate::output::{order_record, orders_table};
 
 /// What is asked for.
@@ -44,9 +44,16 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
     if !consented(session, request, &orders).await? {
         return Err(Error::usage("not_confirmed", "nothing was settled"));
     }
+    let reason = session.without_key(reason);
+    let by_hand = Override {
+        what: "settled by hand".to_owned(),
+        by: format!("--as {}", request.settled_as.state()),
+        reason: Some(reason.clone()),
+    };
+    session.act(&ledger, &account, vec![by_hand]).await?;
     let mut settled = Vec::new();
     for order in &orders {
-        settled.push(settle(session, &ledger, order, request.settled_as, reason).await?);
+        settled.push(settle(session, &ledger, order, request.settled_as, &reason).await?);
     }
     let printer = &session.printer;
     let shown = match settled.as_slice() {

@@ -6,7 +6,7 @@ use crate::commands::link::Connected;
 use crate::commands::session::Session;
 use crate::domain::{Amount, Order};
 use crate::error::{Error, Kind, Result};
-use crate::ledger::{Begun, CapPassed, Caps, Guard};
+use crate::ledger::{Begun, CapPassed, Caps, Guard, Override};
 use crate::topup::Wish;
 
 /// A ref means one order for ever: another phone, plan or amount under it is a clash, and nothing is sent.
@@ -75,7 +75,7 @@ pub(super) async fn check_before_sending(
     }
     warn_of_repeats(session, connected, request, wish)?;
     match desk.ledger.check(&desk.account, &wish.intent, &wish.guard)? {
-        Some(Begun::Repeat(order)) => consent(session, &order, wish, request.dry_run).await?,
+        Some(Begun::Repeat(order)) => consent(session, connected, &order, wish, request.dry_run).await?,
         Some(Begun::OverCap(passed)) => return Err(cap_error(passed, wish.intent.amount)),
         _ => {}
     }
@@ -121,7 +121,13 @@ fn warn_of_repeats(session: &Session, connected: &Connected, request: &Request, 
 }
 
 /// The same phone, plan and amount, not long ago: asked at a terminal, refused elsewhere.
-async fn consent(session: &Session, order: &Order, wish: &mut Wish, is_dry_run: bool) -> Result<()> {
+async fn consent(
+    session: &Session,
+    connected: &Connected,
+    order: &Order,
+    wish: &mut Wish,
+    is_dry_run: bool,
+) -> Result<()> {
     let told = told(order);
     if is_dry_run {
         session
@@ -133,7 +139,12 @@ async fn consent(session: &Session, order: &Order, wish: &mut Wish, is_dry_run: 
         session.printer.warn(&format!("a repeat: {told}"));
         if session.ask("send it a second time?").await? {
             wish.guard.no_repeat_since = None;
-            return Ok(());
+            let repeat = Override {
+                what: "repeat".to_owned(),
+                by: "y at the terminal".to_owned(),
+                reason: Some(told),
+            };
+            return session.set_aside(&connected.desk.ledger, repeat).await;
         }
     }
     Err(repeat_error(order))

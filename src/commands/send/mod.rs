@@ -4,6 +4,7 @@ mod guard;
 mod price;
 mod show;
 
+use super::acting::by_flag;
 use super::link::Connected;
 use super::outcome::{interrupted, unrecorded};
 use super::session::Session;
@@ -64,7 +65,12 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
         ));
     }
     let connected = session.connect().await?;
-    match send(session, &connected, request).await {
+    let desk = &connected.desk;
+    let again = request.again.then(|| by_flag("repeat", "--again"));
+    session
+        .act(&desk.ledger, &desk.account, again.into_iter().collect())
+        .await?;
+    match Box::pin(send(session, &connected, request)).await {
         Ok(code) => Ok(code),
         Err(error) => Err(connected.heed(error).await),
     }

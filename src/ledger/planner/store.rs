@@ -1,6 +1,5 @@
 //! Staged rows become the sheet of their batch.
 
-use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::super::batches::{Batch, ensure_batch, find_batch};
@@ -29,7 +28,7 @@ impl Planner {
         let is_whole = new.is_whole && count == self.rows;
         let (batch, sheet) = self.begin_sheet(new, (count, face), is_whole)?;
         self.copy_rows(sheet, &kept)?;
-        self.activate(batch, sheet, new.at)?;
+        self.activate(batch, sheet, new)?;
         self.sweep_away_old_sheets(batch, sheet)?;
         find_batch(&self.connection, &self.account, &self.label)?
             .ok_or_else(|| LedgerError::Unreadable("the batch is gone".to_owned()))
@@ -86,8 +85,8 @@ impl Planner {
 
     /// Makes the sheet the one of its batch: rows that are orders already are joined to it, and planned orders that
     /// it no longer has are dropped.
-    fn activate(&mut self, batch: i64, sheet: i64, at: Timestamp) -> Result<()> {
-        let at = millis(at);
+    fn activate(&mut self, batch: i64, sheet: i64, new: &NewSheet) -> Result<()> {
+        let at = millis(new.at);
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -98,10 +97,10 @@ impl Planner {
         let why = "no longer in the sheet";
         transaction.execute(
             &format!(
-                "INSERT INTO moves (order_id, at, from_state, to_state, why) \
-                 SELECT id, ?3, 'planned', 'cancelled', ?4 FROM orders WHERE {dropped}"
+                "INSERT INTO moves (order_id, at, from_state, to_state, why, act_id) \
+                 SELECT id, ?3, 'planned', 'cancelled', ?4, ?5 FROM orders WHERE {dropped}"
             ),
-            params![batch, sheet, at, why],
+            params![batch, sheet, at, why, new.act],
         )?;
         transaction.execute(
             &format!(
@@ -113,7 +112,7 @@ impl Planner {
             &format!("UPDATE orders SET row = NULL WHERE {gone}"),
             [batch, sheet],
         )?;
-        plan_again(&transaction, batch, sheet, at)?;
+        plan_again(&transaction, batch, sheet, at, new.act)?;
         transaction.execute(
             "UPDATE sheets SET elsewhere = (SELECT count(*) FROM sheet_rows JOIN orders ON orders.id = order_id \
              WHERE sheet_id = ?2 AND order_id IS NOT NULL AND batch_id IS NOT ?1) WHERE id = ?2",
@@ -153,15 +152,15 @@ impl Planner {
 }
 
 /// Orders of which nothing was made, and that the sheet has again, are planned anew.
-fn plan_again(connection: &Connection, batch: i64, sheet: i64, at: i64) -> Result<()> {
+fn plan_again(connection: &Connection, batch: i64, sheet: i64, at: i64, act: Option<i64>) -> Result<()> {
     let again = "id IN (SELECT order_id FROM sheet_rows WHERE sheet_id = ?2 AND order_id IS NOT NULL) \
          AND (state = 'cancelled' OR (state = 'rejected' AND batch_id IS NOT ?1))";
     connection.execute(
         &format!(
-            "INSERT INTO moves (order_id, at, from_state, to_state, why) \
-             SELECT id, ?3, state, 'planned', 'planned with a sheet' FROM orders WHERE {again}"
+            "INSERT INTO moves (order_id, at, from_state, to_state, why, act_id) \
+             SELECT id, ?3, state, 'planned', 'planned with a sheet', ?4 FROM orders WHERE {again}"
         ),
-        [batch, sheet, at],
+        params![batch, sheet, at, act],
     )?;
     connection.execute(
         &format!(

@@ -1,0 +1,206 @@
+//! Who does what: every command that moves money says so once, with [`Session::act`], and the log of the ledger is
+//! brought up to date before and behind it. What goes wrong with the log is a warning: it stops and fails nothing.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::session::Session;
+use crate::clock::Clock;
+use crate::config::{Origin, Setting, shell_word};
+use crate::domain::Account;
+use crate::error::Result;
+use crate::ledger::audit::{Exported, Exporter, Result as Logged};
+use crate::ledger::{ActEvent, Author, Ledger, NewAct, Override};
+use crate::output::Printer;
+
+/// How often the log is brought up to date while a batch runs.
+const EXPORT_EVERY: Duration = Duration::from_secs(5);
+/// The longest command line that is kept.
+const COMMAND_CHARACTERS_MAX: usize = 2_000;
+
+/// What a session is doing, and who writes its log.
+#[derive(Debug, Default)]
+pub(super) struct Acting {
+    act: Mutex<NewAct>,
+    exporter: Mutex<Option<Arc<Mutex<Exporter>>>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Session {
+    /// Says that this command is about to work on the orders of an account, and which guards are set aside. The line
+    /// is written with its first move.
+    pub(super) async fn act(
+        &self,
+        ledger: &Ledger,
+        account: &Account,
+        overrides: Vec<Override>,
+    ) -> Result<()> {
+        let act = NewAct {
+            author: self.author(),
+            account: Some(account.clone()),
+            overrides: [self.caps_set_aside(), overrides].concat(),
+        };
+        match Exporter::open(&self.config.ledger.value, &act) {
+            Ok(exporter) => {
+                // What a process that was killed has left is written now.
+                let is_needed = exporter.is_needed().unwrap_or(true);
+                let exporter = Arc::new(Mutex::new(exporter));
+                // What fails here is told at the end, when it still does.
+                if is_needed && let Ok(exported) = export(&exporter, self.clock) {
+                    warn_of_log(&self.printer, Ok(exported));
+                }
+                *locked(&self.acting.exporter) = Some(exporter);
+            }
+            Err(error) => warn_of_log(&self.printer, Err(error)),
+        }
+        *locked(&self.acting.act) = act.clone();
+        Ok(ledger.begin_act(act).await?)
+    }
+
+    /// Adds what somebody has set aside since the command began.
+    pub(super) async fn set_aside(&self, ledger: &Ledger, set_aside: Override) -> Result<()> {
+        let act = {
+            let mut act = locked(&self.acting.act);
+            act.overrides.push(set_aside);
+            act.clone()
+        };
+        Ok(ledger.begin_act(act).await?)
+    }
+
+    /// Writes a line for what matters although it moves nothing. Its number among the acts.
+    pub(super) async fn note_act(&self, ledger: &Ledger, event: ActEvent, why: String) -> Result<i64> {
+        let act = locked(&self.acting.act).clone();
+        Ok(ledger.note_act(act, event, why, self.clock.now()).await?)
+    }
+
+    /// Brings the log up to date while something long runs, until the guard is dropped.
+    pub(super) fn write_log_meanwhile(&self) -> Meanwhile {
+        let exporter = locked(&self.acting.exporter).clone();
+        let clock = self.clock;
+        Meanwhile(exporter.map(|exporter| {
+            tokio::spawn(async move {
+                loop {
+                    tokio::time::sleep(EXPORT_EVERY).await;
+                    let exporter = Arc::clone(&exporter);
+                    // What fails here is told at the end, when it still does.
+                    let _ = tokio::task::spawn_blocking(move || export(&exporter, clock)).await;
+                }
+            })
+        }))
+    }
+
+    /// Brings the log up to date, where this command has touched money.
+    pub(super) fn write_log(&self) {
+        let exporter = locked(&self.acting.exporter).clone();
+        if let Some(exporter) = exporter {
+            warn_of_log(&self.printer, export(&exporter, self.clock));
+        }
+    }
+
+    /// Who works: for the log.
+    pub(super) fn author(&self) -> Author {
+        let words = self.typed.iter().skip(1).map(|word| shell_word(word));
+        let command = std::iter::once("oneclick".to_owned()).chain(words);
+        let command = self.without_key(&command.collect::<Vec<_>>().join(" "));
+        let (user, uid) = user();
+        Author {
+            user,
+            uid,
+            host: host(),
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            command: command.chars().take(COMMAND_CHARACTERS_MAX).collect(),
+            profile: self.config.profile.as_ref().map(|profile| profile.value.clone()),
+        }
+    }
+
+    /// Caps that a variable has set: it beats the configuration file.
+    fn caps_set_aside(&self) -> Vec<Override> {
+        fn by_variable<T: std::fmt::Display>(name: &str, cap: Option<&Setting<T>>) -> Option<Override> {
+            let cap = cap?;
+            matches!(cap.origin, Origin::Variable(_)).then(|| Override {
+                what: format!("{name} = {}", cap.value),
+                by: cap.origin.to_string(),
+                reason: None,
+            })
+        }
+        let config = &self.config;
+        [
+            by_variable("max_per_send", config.max_per_send.as_ref()),
+            by_variable("max_per_number_per_day", config.max_per_number_per_day.as_ref()),
+            by_variable("max_per_day", config.max_per_day.as_ref()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+/// A flag that sets a guard aside.
+pub(super) fn by_flag(what: impl Into<String>, flag: &str) -> Override {
+    Override {
+        what: what.into(),
+        by: flag.to_owned(),
+        reason: None,
+    }
+}
+
+/// The log is brought up to date until this is dropped.
+pub(super) struct Meanwhile(Option<tokio::task::JoinHandle<()>>);
+
+impl Drop for Meanwhile {
+    fn drop(&mut self) {
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
+    }
+}
+
+fn export(exporter: &Mutex<Exporter>, clock: Clock) -> Logged<Exported> {
+    locked(exporter).export(clock.now())
+}
+
+/// What is to be said of writing the log.
+pub(super) fn warn_of_log(printer: &Printer, written: Logged<Exported>) {
+    match written {
+        Ok(exported) => {
+            for damage in exported.damages {
+                printer.warn(&format!(
+                    "the audit log was changed: {damage}; `oneclick ref audit --verify` says more"
+                ));
+            }
+        }
+        Err(error) => printer.warn(&format!(
+            "the audit log can't be written: {error}; its lines are kept in the ledger, and the next command writes them"
+        )),
+    }
+}
+
+#[cfg(unix)]
+fn user() -> (Option<String>, Option<u32>) {
+    let uid = nix::unistd::getuid();
+    let user = nix::unistd::User::from_uid(uid).ok().flatten();
+    // Where nobody knows a name, the number is one.
+    let name = user.map_or_else(|| uid.to_string(), |user| user.name);
+    (Some(name), Some(uid.as_raw()))
+}
+
+#[cfg(not(unix))]
+fn user() -> (Option<String>, Option<u32>) {
+    (std::env::var("USERNAME").ok(), None)
+}
+
+#[cfg(unix)]
+fn host() -> String {
+    let name = nix::unistd::gethostname();
+    name.map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
+#[cfg(not(unix))]
+fn host() -> String {
+    std::env::var("COMPUTERNAME").unwrap_or_default()
+}

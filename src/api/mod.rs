@@ -17,6 +17,7 @@ pub use answer::{Answer, Envelope, ErrorBody, Exchange, Outcome};
 pub use client::{CallCounts, Client, ClientError, ClientOptions, Endpoint};
 pub use fault::{AuthFault, Fault, read_data};
 pub use limiter::{Limiter, Rate};
+pub use redact::withhold;
 pub use redact::without_key;
 pub use sending::{SendAnswer, classify_send};
 pub use wire::{

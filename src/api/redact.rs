@@ -14,6 +14,97 @@ const UNMISTAKABLE: usize = 12;
 /// From this length on the beginning of a key at a text's end is taken for the key, cut off.
 const PART_OF_KEY: usize = 6;
 
+/// The text without a key, however the key is spelt in it: in capitals, with the escapes of JSON, URLs and HTML, one
+/// inside the other and mixed. For what leaves this machine in other hands; `is_identity` says that the text tells orders
+/// apart, so that a key which could be an ordinary word stays in it.
+pub fn withhold(key: &SecretString, text: &str, is_identity: bool) -> String {
+    let key = key.expose_secret();
+    if key.is_empty() || (is_identity && key.len() < UNMISTAKABLE) {
+        return text.to_owned();
+    }
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        if let Some(behind) = behind_key(rest, key) {
+            kept.push_str(WITHHELD);
+            rest = behind;
+        } else {
+            kept.push(first);
+            rest = &rest[first.len_utf8()..];
+        }
+    }
+    kept
+}
+
+/// What stands behind the key, where `text` begins with it.
+fn behind_key<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    key.chars().try_fold(text, behind_character)
+}
+
+/// What stands behind a character, where `text` begins with it in any spelling.
+fn behind_character(text: &str, wanted: char) -> Option<&str> {
+    let behind = match text.chars().next()? {
+        '\\' => behind_backslash(text.trim_start_matches('\\'), wanted),
+        '%' => behind_percent(text, wanted),
+        '&' => behind_entity(text, wanted),
+        _ => None,
+    };
+    behind.or_else(|| behind_itself(text, wanted))
+}
+
+fn behind_itself(text: &str, wanted: char) -> Option<&str> {
+    let mut characters = text.chars();
+    let is_it = characters.next()?.eq_ignore_ascii_case(&wanted);
+    is_it.then_some(characters.as_str())
+}
+
+/// Whether digits are the code of a character.
+fn is_code(digits: &str, radix: u32, wanted: char) -> bool {
+    let code = u32::from_str_radix(digits, radix).ok();
+    code.and_then(char::from_u32)
+        .is_some_and(|found| found.eq_ignore_ascii_case(&wanted))
+}
+
+fn behind_backslash(escaped: &str, wanted: char) -> Option<&str> {
+    let hex = |mark: char, length: usize| {
+        let (digits, behind) = escaped.strip_prefix(mark)?.split_at_checked(length)?;
+        is_code(digits, 16, wanted).then_some(behind)
+    };
+    hex('u', 4)
+        .or_else(|| hex('x', 2))
+        .or_else(|| behind_itself(escaped, wanted))
+}
+
+/// `%2F`, and `%252F` where it was encoded twice.
+fn behind_percent(text: &str, wanted: char) -> Option<&str> {
+    let mut digits = text.strip_prefix('%')?;
+    while let Some(again) = digits.strip_prefix("25").filter(|_| wanted != '%') {
+        digits = again;
+    }
+    let (digits, behind) = digits.split_at_checked(2)?;
+    is_code(digits, 16, wanted).then_some(behind)
+}
+
+fn behind_entity(text: &str, wanted: char) -> Option<&str> {
+    let (entity, behind) = text.strip_prefix('&')?.split_once(';')?;
+    let named = match entity {
+        "amp" => Some('&'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        _ => None,
+    };
+    let is_it = match entity.strip_prefix('#') {
+        Some(code) => match code.strip_prefix(['x', 'X']) {
+            Some(digits) => is_code(digits, 16, wanted),
+            None => is_code(code, 10, wanted),
+        },
+        None => named == Some(wanted),
+    };
+    is_it.then_some(behind)
+}
+
 /// The fields by which orders, plans and accounts are known again.
 const IDENTIFYING: [&str; 11] = [
     "ref",
@@ -183,6 +274,39 @@ mod tests {
                 "{echoed}"
             );
         }
+    }
+
+    #[test]
+    fn a_key_is_withheld_in_every_spelling_and_mixed() {
+        let key = SecretString::from("3f9a-Shop/Key&\"5d".to_owned());
+        for spelling in [
+            "3f9a-Shop/Key&\"5d",
+            "3F9A-SHOP/KEY&\"5D",
+            "3f9a-shop\\/key&\\\"5d",
+            "3f9a%2DShop%2FKey%26%225d",
+            "3f9a%252DShop%252fKey%2526%25225d",
+            "\\u0033f9a\\u002dShop/Key&amp;&quot;5d",
+            "\\\\u0033f9a-Shop\\x2fKey\\\\u0026\\\\\\\"5d",
+            "&#51;f9a-Shop&#x2F;Key&amp;&#34;5d",
+        ] {
+            assert_eq!(
+                withhold(&key, &format!("<{spelling}>"), false),
+                "<[key withheld]>",
+                "{spelling}"
+            );
+        }
+        for other in ["3f9a-Shop/Key", "عرض 3f9", "%", "\\", "&#;", "%2", "\\u00"] {
+            assert_eq!(withhold(&key, other, false), other);
+        }
+    }
+
+    #[test]
+    fn a_short_key_stays_in_what_tells_orders_apart() {
+        let key = SecretString::from("test".to_owned());
+        assert_eq!(withhold(&key, "test-1", true), "test-1");
+        assert_eq!(withhold(&key, "a Test", false), "a [key withheld]");
+        let none = SecretString::from(String::new());
+        assert_eq!(withhold(&none, "text", false), "text");
     }
 
     #[test]

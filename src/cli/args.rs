@@ -9,10 +9,11 @@ use clap_complete::engine::ArgValueCompleter;
 use super::complete::{complete_plans, complete_profiles, complete_refs};
 use super::help;
 use crate::commands::refs;
+use crate::commands::report::By;
 use crate::config::{ColorChoice, OutputFormat};
 use crate::domain::{
-    Amount, Environment, Label, Money, Operator, Phone, PhoneReading, PlanCode, Ref, RefPrefix, SettledAs,
-    Span, State, When,
+    Amount, Environment, Label, Money, Month, Operator, Phone, PhoneReading, PlanCode, Ref, RefPrefix,
+    SettledAs, Span, State, When,
 };
 
 /// Prepaid mobile credit, each top-up at most once
@@ -85,6 +86,9 @@ pub(super) enum Command {
     /// Work with refs: make them, ask what became of them, settle them
     #[command(subcommand)]
     Ref(RefCommand),
+    /// Close a day, a month or a range: what was sold, what it cost, what came back, what is open
+    #[command(after_help = help::REPORT)]
+    Report(ReportArgs),
     /// Make, show and check the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -277,22 +281,30 @@ pub(super) enum RefCommand {
     /// List the orders of the ledger, newest last
     List(ListArgs),
     /// Show one order with every attempt, request and answer
+    #[command(after_help = help::SHOW)]
     Show {
         /// Which order
         #[arg(value_name = "REF", add = ArgValueCompleter::new(complete_refs))]
         reference: Ref,
+        /// Write what the provider's support needs, without the key and without other orders; to a new file, or to stdout
+        #[arg(long, value_name = "FILE|-", num_args = 0..=1, default_missing_value = "-")]
+        support: Option<PathBuf>,
     },
-    /// Settle an open order by hand, when somebody knows what became of it
+    /// Settle open orders by hand, when somebody knows what became of them
+    #[command(after_help = help::SETTLE)]
     Settle {
-        /// Which order
-        #[arg(value_name = "REF", add = ArgValueCompleter::new(complete_refs))]
-        reference: Ref,
+        /// Which orders
+        #[arg(value_name = "REF", required = true, add = ArgValueCompleter::new(complete_refs))]
+        refs: Vec<Ref>,
         /// What became of it
         #[arg(long = "as", value_name = "END")]
         settled_as: SettledAsArg,
         /// Who says so, and why: kept with the order
         #[arg(long, value_name = "TEXT")]
         because: String,
+        /// Do not ask at the terminal
+        #[arg(long)]
+        yes: bool,
     },
     /// Show the audit log: who has moved money, when, and with which command; asks nobody
     #[command(after_help = help::AUDIT)]
@@ -337,12 +349,76 @@ pub(super) struct ListArgs {
     /// Only orders up to then; a day counts whole
     #[arg(long, value_name = "WHEN")]
     pub until: Option<When>,
-    /// Only open orders: those that the provider may still have to say something about
+    /// The desk: open orders and clashes, oldest first, with their age, what was tried and what to do next
     #[arg(long)]
     pub open: bool,
-    /// At most so many, the newest; 0 for all
+    /// At most so many, the newest (with `--open` the oldest); 0 for all
     #[arg(long, default_value_t = 50, value_name = "COUNT")]
     pub limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// A day in Algiers time: `2026-11-25`, `today` or `yesterday`; today where no time is given
+    #[arg(long, value_name = "DAY", value_parser = day, group = "when")]
+    pub day: Option<When>,
+    /// A month, as `2026-11`
+    #[arg(long, value_name = "MONTH", group = "when")]
+    pub month: Option<Month>,
+    /// From then on: a day, an exact time, `today`, `yesterday`, or how long ago, as in `7d`
+    #[arg(long, value_name = "WHEN", conflicts_with = "when")]
+    pub since: Option<When>,
+    /// Up to then; a day counts whole
+    #[arg(long, value_name = "WHEN", conflicts_with = "when")]
+    pub until: Option<When>,
+    /// What a row stands for; several words with `,` between them
+    #[arg(
+        long,
+        value_name = "WORDS",
+        value_delimiter = ',',
+        default_value = "operator,state",
+        hide_possible_values = true
+    )]
+    pub by: Vec<ByArg>,
+    /// Write CSV for a French Excel: `;` between columns, `,` in decimals
+    #[arg(long)]
+    pub excel: bool,
+}
+
+/// A day, and nothing more exact.
+fn day(text: &str) -> Result<When, String> {
+    match text.parse() {
+        Ok(when @ (When::Day(_) | When::DaysBack(_))) => Ok(when),
+        Ok(When::At(_) | When::Ago(_)) | Err(_) => Err(format!(
+            "`{text}` is no day; write it as `2026-11-24`, `today` or `yesterday`"
+        )),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ByArg {
+    /// Whose credit it is
+    Operator,
+    /// The plan's code
+    Plan,
+    /// The batch
+    Batch,
+    /// Where orders stand
+    State,
+    /// The day on which orders were sent
+    Day,
+}
+
+impl From<ByArg> for By {
+    fn from(typed: ByArg) -> Self {
+        match typed {
+            ByArg::Operator => Self::Operator,
+            ByArg::Plan => Self::Plan,
+            ByArg::Batch => Self::Batch,
+            ByArg::State => Self::State,
+            ByArg::Day => Self::Day,
+        }
+    }
 }
 
 /// The words of `State`, for clap; a test holds the two together.

@@ -81,7 +81,48 @@ rows and awaits the answers on their way; the second leaves at once.";
 pub(super) const CHECK: &str = "\
 Examples:
   oneclick ref check
-  oneclick ref check order-1042 -o json";
+  oneclick ref check order-1042 -o json
+
+Many open orders are looked for on the provider's list, the others asked about one by one. One of
+which nobody can tell holds nothing up, and a ref that nobody knows is said; the exit code is that
+of the gravest. `oneclick ref list --open` then says what to do about those that are left.";
+
+pub(super) const SHOW: &str = "\
+Examples:
+  oneclick ref show order-1042
+  oneclick ref show order-1042 --support
+  oneclick ref show order-1042 --support order-1042.txt
+
+`--support` has the ids, request ids, times in UTC and Algiers, and every request with its answer.
+It leaves out the key, other orders, the batch and your own notes. A file that exists is not
+written over; a new one can be read by its owner only.";
+
+pub(super) const SETTLE: &str = "\
+Examples:
+  oneclick ref settle order-1042 --as fulfilled --because 'support, ticket 4711'
+  oneclick ref settle order-7 order-8 --as refunded --because 'on the account statement of 24/11'
+
+The reason stays with the order, which is shown as settled by hand from then on, and oneclick never
+changes it again. Several refs are settled only if all of them can be. At a terminal it asks first.";
+
+pub(super) const REPORT: &str = "\
+Examples:
+  oneclick report
+  oneclick report --day yesterday --by operator
+  oneclick report --month 2026-11 --by day
+  oneclick report --month 2026-11 --by batch,plan --excel > november.csv
+  oneclick report --since 2026-11-01 --until 2026-11-15 -o json
+
+`--by` takes `operator`, `plan`, `batch`, `state` and `day`. How orders are counted:
+  - An order belongs to the day on which it was sent, in Algiers time (UTC+1).
+  - `face`, `cost` and `margin` are of what was sold: delivered, as the provider or `ref settle` says.
+  - A refunded order is counted on its own day and costs nothing. Money that came back for orders of
+    earlier days is a line of its own, on the day on which oneclick learned of it.
+  - Open orders (sending, accepted, in_review, unknown) are neither sold nor failed.
+  - Rejected, cancelled and clashing orders, and rows put back, are `not made`: no sale, no money.
+  - Where a cost is not known this is said: such orders are in no sum of costs and in no margin.
+The report is made from the ledger and asks nobody; `oneclick ref check` first brings it up to date.
+`-o csv` has `,` between columns and `.` in decimals, as every command; `--excel` is for a French Excel.";
 
 pub(super) const AUDIT: &str = "\
 Examples:

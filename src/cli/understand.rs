@@ -1,13 +1,13 @@
 //! From what was typed to what is wanted.
 
 use super::args::{
-    BalanceArgs, BatchArgs, Cli, Command, ConfigCommand, ListArgs, PlanArg, PlansArgs, RefCommand, SendArgs,
-    SimulateArgs,
+    BalanceArgs, BatchArgs, Cli, Command, ConfigCommand, ListArgs, PlanArg, PlansArgs, RefCommand,
+    ReportArgs, SendArgs, SimulateArgs,
 };
 use super::complete;
-use crate::commands::{Globals, Request, balance, batch, config, plans, refs, send, simulate};
+use crate::commands::{Globals, Request, balance, batch, config, plans, refs, report, send, simulate};
 use crate::config::Overrides;
-use crate::domain::Environment;
+use crate::domain::{Environment, When};
 use crate::error::{Error, Result};
 use crate::simulator;
 
@@ -47,6 +47,7 @@ impl Cli {
             Command::Send(typed) => Request::Send(sending(typed)),
             Command::Batch(typed) => Request::Batch(batching(*typed, words)),
             Command::Ref(typed) => Request::Refs(refs_request(typed)),
+            Command::Report(typed) => Request::Report(reporting(typed)),
             Command::Config(typed) => Request::Config(config_request(typed, profile)),
             Command::Simulate(typed) => Request::Simulate(simulate_request(*typed)?),
             Command::Completions { shell } => Request::Text(complete::script(shell)?),
@@ -134,15 +135,23 @@ fn refs_request(typed: RefCommand) -> refs::Request {
             })
         }
         RefCommand::List(typed) => refs::Request::List(list_request(typed)),
-        RefCommand::Show { reference } => refs::Request::Show(refs::show::Request { reference }),
-        RefCommand::Settle {
+        RefCommand::Show { reference, support } => refs::Request::Show(refs::show::Request {
             reference,
+            support: support.map(|target| match target {
+                stdout if stdout.as_os_str() == "-" => refs::show::PackTarget::Stdout,
+                file => refs::show::PackTarget::File(file),
+            }),
+        }),
+        RefCommand::Settle {
+            refs,
             settled_as,
             because,
+            yes,
         } => refs::Request::Settle(refs::settle::Request {
-            reference,
+            refs,
             settled_as: settled_as.into(),
             because,
+            yes,
         }),
         RefCommand::Audit(typed) => refs::Request::Audit(refs::audit::Request {
             reference: typed.reference,
@@ -164,6 +173,27 @@ fn list_request(typed: ListArgs) -> refs::list::Request {
         until: typed.until,
         open: typed.open,
         limit: typed.limit,
+    }
+}
+
+fn reporting(typed: ReportArgs) -> report::Request {
+    use report::ReportSpan;
+    let span = match (typed.day, typed.month) {
+        (Some(day), _) => ReportSpan::Day(day),
+        (None, Some(month)) => ReportSpan::Month(month),
+        (None, None) if typed.since.is_none() && typed.until.is_none() => ReportSpan::Day(When::DaysBack(0)),
+        (None, None) => ReportSpan::Range(typed.since, typed.until),
+    };
+    let mut by: Vec<report::By> = Vec::new();
+    for word in typed.by.into_iter().map(report::By::from) {
+        if !by.contains(&word) {
+            by.push(word);
+        }
+    }
+    report::Request {
+        span,
+        by,
+        excel: typed.excel,
     }
 }
 

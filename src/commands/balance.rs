@@ -6,6 +6,7 @@ use super::outcome::unprintable;
 use super::session::Session;
 use crate::domain::Money;
 use crate::error::{Error, ExitCode, Kind, Result};
+use crate::ledger::InHand;
 use crate::output::{Cell, Record, Tone};
 
 /// What is asked for.
@@ -20,6 +21,9 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
     let ledger = session.ledger_if_any();
     let link = session.link().await?;
     let identity = session.identify(&link, ledger.as_ref()).await?;
+    if let Some(ledger) = &ledger {
+        session.say_what_is_open(ledger, &identity.account, InHand::Nothing);
+    }
     let balance = session.balance(&link.client).await?;
     let account = &identity.account;
     let json = json!({

@@ -238,6 +238,15 @@ impl Session {
             .map(|known| known.account)
     }
 
+    /// The key, where there is one: only ever to be taken out of texts.
+    pub(super) fn any_key(&self) -> Option<SecretString> {
+        if self.simulates {
+            Some(SecretString::from(simulator::Options::default().key))
+        } else {
+            self.config.api_key(&self.env).ok()
+        }
+    }
+
     /// The balance now.
     pub(super) async fn balance(&self, client: &Client) -> Result<Balance> {
         let asked = ask(&self.pace(), &self.stop, async || client.balance().await).await;

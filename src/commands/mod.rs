@@ -5,10 +5,12 @@ mod acting;
 pub mod balance;
 pub mod batch;
 pub mod config;
+mod desk;
 mod link;
 mod outcome;
 pub mod plans;
 pub mod refs;
+pub mod report;
 pub mod send;
 mod session;
 pub mod simulate;
@@ -30,6 +32,8 @@ pub enum Request {
     Batch(batch::Request),
     /// `ref …`
     Refs(refs::Request),
+    /// `report`
+    Report(report::Request),
     /// `config …`
     Config(config::Request),
     /// `simulate`
@@ -92,6 +96,7 @@ fn dispatch(session: &Session, request: Request) -> Result<ExitCode> {
         Request::Batch(request) => session.block_on(batch::run(session, &request)),
         Request::Send(request) => session.block_on(send::run(session, &request)),
         Request::Refs(request) => session.block_on(refs::run(session, request)),
+        Request::Report(request) => session.block_on(report::run(session, &request)),
         Request::Config(request) => session.block_on(config::run(session, &request)),
         Request::Simulate(request) => session.block_on(simulate::run(session, request)),
     }

@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use super::Amount;
 
 /// Algerian dinars (DZD) as an exact decimal: costs and balances. May be negative (a difference).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Money(Decimal);
 
 /// A text that is no exact decimal.

@@ -78,6 +78,16 @@ impl fmt::Display for Span {
     }
 }
 
+/// A length of time as people say it, by its greatest unit: `40 s`, `12 min`, `3 h`, `2 days`. Rounded down.
+pub fn in_words(length: Duration) -> String {
+    match length.as_secs() {
+        seconds @ 0..60 => format!("{seconds} s"),
+        seconds @ 60..3_600 => format!("{} min", seconds / 60),
+        seconds @ 3_600..172_800 => format!("{} h", seconds / 3_600),
+        seconds => format!("{} days", seconds / 86_400),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +108,21 @@ mod tests {
             let span: Span = text.parse().unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(span, Span::from_millis(milliseconds), "{text}");
             assert_eq!(span.to_string(), again, "{text}");
+        }
+    }
+
+    #[test]
+    fn people_hear_the_greatest_unit() {
+        for (seconds, words) in [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (3_599, "59 min"),
+            (3_600, "1 h"),
+            (172_799, "47 h"),
+            (172_800, "2 days"),
+        ] {
+            assert_eq!(in_words(Duration::from_secs(seconds)), words);
         }
     }
 

@@ -60,7 +60,7 @@ fn back(moment: Timestamp, by: Duration) -> Timestamp {
     moment.saturating_sub(by).unwrap_or(Timestamp::MIN)
 }
 
-fn algiers() -> TimeZone {
+pub(super) fn algiers() -> TimeZone {
     TimeZone::fixed(Offset::constant(1))
 }
 
@@ -77,6 +77,14 @@ pub fn in_algiers(moment: Timestamp) -> String {
     moment
         .to_zoned_datetime(algiers())
         .strftime("%Y-%m-%d %H:%M")
+        .to_string()
+}
+
+/// The day of a moment in Algiers: `2026-11-24`.
+pub fn day_in_algiers(moment: Timestamp) -> String {
+    moment
+        .to_zoned_datetime(algiers())
+        .strftime("%Y-%m-%d")
         .to_string()
 }
 

@@ -17,6 +17,7 @@ mod owner;
 mod planner;
 mod queries;
 mod rows;
+mod sales;
 mod schema;
 mod writer;
 mod writes;
@@ -35,8 +36,9 @@ pub use guard::{CapPassed, Caps, Guard};
 pub use lock::BatchLock;
 pub use owner::Owner;
 pub use planner::{Fate, NewSheet, Planner, Repeat, Resolved, StagedRow};
-pub use queries::{Filter, Move, OpenCount};
+pub use queries::{Filter, InHand, Move, OpenCount};
 pub use rows::Attempt;
+pub use sales::{CameBack, Sale};
 pub use writes::{Again, Begun, Change, NewSend, Written};
 
 use crate::domain::{Account, Order, Ref};

@@ -50,8 +50,36 @@ pub struct Move {
 pub struct OpenCount {
     /// How many.
     pub count: u32,
-    /// When the oldest of them was written down.
+    /// When the oldest of them was sent.
     pub oldest: Option<Timestamp>,
+}
+
+/// What a command is working on itself: no news to whoever typed it.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum InHand<'a> {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The order under this ref.
+    Order(&'a Ref),
+    /// The batch of this label.
+    Batch(&'a Label),
+}
+
+impl<'a> InHand<'a> {
+    fn reference(self) -> Option<&'a str> {
+        match self {
+            Self::Order(reference) => Some(reference.as_str()),
+            Self::Nothing | Self::Batch(_) => None,
+        }
+    }
+
+    fn batch(self) -> Option<&'a str> {
+        match self {
+            Self::Batch(label) => Some(label.as_str()),
+            Self::Nothing | Self::Order(_) => None,
+        }
+    }
 }
 
 const OF_ACCOUNT: &str = "WHERE account = :account AND environment = :environment";
@@ -63,15 +91,29 @@ pub(super) fn find(connection: &Connection, account: &Account, reference: &Ref) 
     Ok(rows::orders(connection, &format!("{OF_ACCOUNT} AND ref = :ref"), parameters)?.pop())
 }
 
+/// The index that has the orders in these states and no others; where there is none the database chooses.
+fn index_of(states: &[State]) -> &'static str {
+    let is_the_open_ones = State::ALL
+        .iter()
+        .all(|state| state.is_open() == states.contains(state));
+    match states {
+        _ if is_the_open_ones => "INDEXED BY orders_open ",
+        [State::Conflict] => "INDEXED BY orders_clashing ",
+        _ => "",
+    }
+}
+
 impl Ledger {
     /// The orders that a filter picks, oldest first.
     pub fn list(&self, account: &Account, filter: &Filter) -> Result<Vec<Order>> {
         let states = match filter.states.as_slice() {
             [] => String::new(),
+            [only] => format!(" AND state = '{only}'"),
             states => format!(" AND state IN ({})", state_words(|state| states.contains(&state))),
         };
+        let index = index_of(&filter.states);
         let rest = format!(
-            "{OF_ACCOUNT}{states} AND (:phone IS NULL OR phone = :phone) AND (:ref IS NULL OR ref = :ref) AND (:batch IS NULL OR batch_id = (SELECT id FROM batches \
+            "{index}{OF_ACCOUNT}{states} AND (:phone IS NULL OR phone = :phone) AND (:ref IS NULL OR ref = :ref) AND (:batch IS NULL OR batch_id = (SELECT id FROM batches \
              WHERE account = :account AND environment = :environment AND label = :batch)) AND created_at >= :since AND created_at < :until ORDER BY created_at DESC, id DESC LIMIT :limit"
         );
         let environment = account.environment.word();
@@ -112,16 +154,22 @@ impl Ledger {
         )
     }
 
-    /// How many orders are open.
-    pub fn open_count(&self, account: &Account) -> Result<OpenCount> {
+    /// How many orders are open, but for what is in hand. Reads little more than their index.
+    pub fn open_count(&self, account: &Account, in_hand: InHand<'_>) -> Result<OpenCount> {
         let query = format!(
-            "SELECT count(*), min(created_at) FROM orders {OF_ACCOUNT} AND state IN ({})",
+            "SELECT count(*), min(sent_at) FROM orders INDEXED BY orders_open {OF_ACCOUNT} AND state IN ({}) \
+             AND (:ref IS NULL OR ref <> :ref) AND (:batch IS NULL OR batch_id IS NULL \
+             OR batch_id <> coalesce((SELECT id FROM batches WHERE account = :account AND environment = :environment \
+             AND label = :batch), 0))",
             state_words(State::is_open)
         );
         let environment = account.environment.word();
         let (count, oldest): (u32, Option<i64>) = self.reader().query_row(
             &query,
-            named_params! {":account": account.username, ":environment": environment},
+            named_params! {
+                ":account": account.username, ":environment": environment,
+                ":ref": in_hand.reference(), ":batch": in_hand.batch(),
+            },
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
         Ok(OpenCount {

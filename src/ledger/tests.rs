@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{Amount, Environment, Ref};
-use crate::ledger::{Caps, Filter, Ledger};
+use crate::ledger::{Caps, Filter, InHand, Ledger};
 
 type Outcome = std::result::Result<(), Box<dyn std::error::Error>>;
 
@@ -275,8 +275,22 @@ async fn lists_are_filtered_and_come_oldest_first() -> Outcome {
         })?,
         Vec::<String>::new()
     );
-    let open = ledger.open_count(&account(Environment::Sandbox))?;
-    assert_eq!((open.count, open.oldest), (2, Some(at(0))));
+    let open = |in_hand| ledger.open_count(&account(Environment::Sandbox), in_hand);
+    let all = open(InHand::Nothing)?;
+    assert_eq!((all.count, all.oldest), (2, Some(at(0))));
+    let (a, november) = ("a".parse()?, "november".parse()?);
+    let but_a = open(InHand::Order(&a))?;
+    assert_eq!((but_a.count, but_a.oldest), (1, Some(at(2))));
+    assert_eq!(open(InHand::Batch(&november))?.count, 2);
+    let in_states = |states| {
+        refs(Filter {
+            states,
+            ..Filter::default()
+        })
+    };
+    let open_states = State::ALL.into_iter().filter(|state| state.is_open());
+    assert_eq!(in_states(open_states.collect())?, ["a", "c"]);
+    assert_eq!(in_states(vec![State::Conflict])?, Vec::<String>::new());
     assert_eq!(ledger.refs_like("b", 5)?, [(b, State::Fulfilled)]);
     Ok(())
 }

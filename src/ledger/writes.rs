@@ -351,7 +351,9 @@ fn update_order(connection: &Connection, read: &Order, change: &Change, moves: b
              message = CASE WHEN ?7 THEN ?8 ELSE coalesce(?8, message) END, \
              offers = coalesce(?9, offers), request_id = coalesce(?10, request_id), \
              settled_by = coalesce(?11, settled_by), note = coalesce(?12, note), \
-             their_at = coalesce(?13, their_at), owner = CASE WHEN ?14 THEN owner ELSE NULL END \
+             their_at = coalesce(?13, their_at), owner = CASE WHEN ?14 THEN owner ELSE NULL END, \
+             charged = CASE WHEN NOT ?7 OR ?1 <> 'refunded' THEN charged \
+                 WHEN state = 'conflict' THEN '0' ELSE coalesce(nullif(?6, '0'), cost) END \
              WHERE account = ?15 AND environment = ?16 AND ref = ?17 AND revision = ?18",
         )?
         .execute(params![

@@ -14,6 +14,7 @@
 
 mod bar;
 mod cell;
+mod chart;
 mod csv;
 mod failure;
 mod json;
@@ -30,6 +31,7 @@ mod terminal;
 
 pub use bar::Bar;
 pub use cell::Cell;
+pub use chart::Chart;
 pub use order::{order_json, order_record, orders_table};
 pub use paint::Tone;
 pub use printer::{Format, FormatError, Printer, PrinterOptions, Streams};

@@ -132,7 +132,7 @@ fn cells(order: &Order) -> [Cell; PROPERTIES.len()] {
     let foreign = |text: &Option<String>| Cell::maybe(text.as_ref(), Cell::foreign);
     [
         Cell::foreign(order.intent.reference.as_str()).tone(Tone::Strong),
-        Cell::state(order.state),
+        state_cell(order),
         Cell::maybe(order.provider_status.as_ref(), |status| {
             Cell::foreign(status.word())
         }),
@@ -153,6 +153,15 @@ fn cells(order: &Order) -> [Cell; PROPERTIES.len()] {
         Cell::maybe(order.settled_by, |by| Cell::text(by.word())),
         foreign(&order.note),
     ]
+}
+
+/// The state; people see too where it is somebody's word and not the provider's.
+fn state_cell(order: &Order) -> Cell {
+    let cell = Cell::state(order.state);
+    match order.settled_by {
+        Some(SettledBy::Operator) => cell.shown_as(format!("{}, by hand", order.state)),
+        Some(SettledBy::Provider) | None => cell,
+    }
 }
 
 fn offers_json(offers: &[Offer]) -> Value {

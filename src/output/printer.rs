@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 
 use super::bar::Bar;
+use super::chart::Chart;
 use super::failure::{describe, labelled};
 use super::json;
 use super::paint::{Label, Paint};
@@ -168,6 +169,20 @@ impl Printer {
             Format::Csv => self.data(&table.for_csv()),
             Format::Json => self.json_text(&json::pretty(&Value::Array(table.json))),
             Format::Jsonl => self.json_text(&table.json.iter().map(json::line).collect::<String>()),
+        }
+    }
+
+    /// Shows a list as a spreadsheet in French opens it, whatever the format.
+    pub fn excel(&self, table: &Table) -> io::Result<()> {
+        self.data(&table.for_excel())
+    }
+
+    /// Draws a chart on a terminal; scripts have the numbers.
+    pub fn chart(&self, chart: &Chart) -> io::Result<()> {
+        if self.options.format == Format::Table && self.terminal.stdout_is_terminal {
+            self.data(&chart.for_people(self.terminal.columns, self.data_paint()))
+        } else {
+            Ok(())
         }
     }
 

@@ -142,6 +142,23 @@ impl Table {
         csv::record(self.keys()) + &self.rows.iter().map(line).collect::<String>()
     }
 
+    /// CSV as a spreadsheet in French opens it by a double click: a mark of UTF-8, `;` between fields, `,` in decimals.
+    pub(super) fn for_excel(&self) -> String {
+        let field = |(cell, column): (&Cell, &Column)| {
+            let text = cell.for_csv();
+            match column.align {
+                Align::Right if !cell.foreign => text.replace('.', ","),
+                Align::Left | Align::Right => text,
+            }
+        };
+        let line = |row: &Vec<Cell>| {
+            let fields: Vec<String> = row.iter().zip(&self.columns).map(field).collect();
+            csv::excel_record(fields.iter().map(String::as_str))
+        };
+        let rows = self.rows.iter().map(line).collect::<String>();
+        format!("\u{feff}{}{rows}", csv::excel_record(self.keys()))
+    }
+
     fn keys(&self) -> Vec<&'static str> {
         self.columns.iter().map(|column| column.key).collect()
     }

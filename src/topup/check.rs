@@ -9,7 +9,7 @@ use super::recover::{Absence, Recovered};
 use super::send::Asking;
 use super::{Desk, Event, Result, Standing, Tell, Trouble, Wish};
 use crate::domain::{Order, State};
-use crate::ledger::Change;
+use crate::ledger::{Attempt, Change};
 
 /// How often a process looks whether another one has finished with an order.
 const FOLLOW_INTERVAL: Duration = Duration::from_millis(200);
@@ -27,7 +27,10 @@ impl Desk {
                 self.check_unknown(order, tell).await
             }
             State::Unknown => self.check_unknown(order, tell).await,
-            State::Accepted | State::InReview => self.check_accepted(order, tell).await,
+            State::Accepted | State::InReview => self
+                .check_accepted(order, tell)
+                .await
+                .map(|(standing, _)| standing),
             State::Planned
             | State::Fulfilled
             | State::Refunded
@@ -36,6 +39,19 @@ impl Desk {
             | State::Cancelled
             | State::WrittenOff => Ok(Standing::of(order)),
         }
+    }
+
+    /// The same on the operator's own question: what is answered is kept with the order even where it is no news, so
+    /// that its history says how often it was asked and what came back.
+    pub async fn question(&self, order: Order, tell: Tell<'_>) -> Result<Standing> {
+        if !matches!(order.state, State::Accepted | State::InReview) {
+            return self.check(order, tell).await;
+        }
+        let (standing, asked) = self.check_accepted(order, tell).await?;
+        if let Some(asked) = asked {
+            self.ledger.note_attempt(&standing.order, asked).await?;
+        }
+        Ok(standing)
     }
 
     /// Goes on with an order that was sent before under the same ref: follows the process that sends it, settles
@@ -107,27 +123,33 @@ impl Desk {
         }
     }
 
-    async fn check_accepted(&self, order: Order, tell: Tell<'_>) -> Result<Standing> {
+    /// What the provider says of an accepted order, and the question as far as it is not yet with the order.
+    async fn check_accepted(&self, order: Order, tell: Tell<'_>) -> Result<(Standing, Option<Attempt>)> {
+        let unresolved = |order: Order, why: &str, asked: Option<Attempt>| {
+            let trouble = Trouble::Unresolved(why.to_owned());
+            (Standing::with(order, trouble), asked)
+        };
         Ok(match self.look(&order, List::WhereUnclear).await {
-            Sight::Found(seen, attempt) => Standing::of(self.adopt(&order, &seen, attempt, tell).await?),
+            Sight::Found(seen, attempt) => {
+                let adopted = self.adopt(&order, &seen, attempt.clone(), tell).await?;
+                let is_kept = adopted.revision != order.revision;
+                (Standing::of(adopted), (!is_kept).then_some(attempt))
+            }
             Sight::Refused(auth, attempt) => {
-                Standing::with(self.note(&order, attempt).await?, Trouble::Auth(auth))
+                let order = self.note(&order, attempt).await?;
+                (Standing::with(order, Trouble::Auth(auth)), None)
             }
             Sight::Foreign(_, _, attempt) => {
                 let order = self.note(&order, attempt).await?;
-                Standing::with(
-                    order,
-                    Trouble::Unresolved("the provider shows other details under its id".to_owned()),
-                )
+                unresolved(order, "the provider shows other details under its id", None)
             }
-            Sight::Absent(_) => Standing::with(
+            Sight::Absent(attempt) => unresolved(
                 order,
-                Trouble::Unresolved("the provider has accepted it and does not show it".to_owned()),
+                "the provider has accepted it and does not show it",
+                Some(attempt),
             ),
-            Sight::Unclear(why, _) => Standing::with(order, Trouble::Unresolved(why)),
-            Sight::Wait(_) => {
-                Standing::with(order, Trouble::Unresolved("the provider asks to wait".to_owned()))
-            }
+            Sight::Unclear(why, attempt) => unresolved(order, &why, attempt),
+            Sight::Wait(_) => unresolved(order, "the provider asks to wait", None),
         })
     }
 }

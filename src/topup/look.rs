@@ -112,8 +112,9 @@ impl Desk {
                     Some(attempt_of(&exchange, "unreadable")),
                 );
             };
-            if let Some(seen) = page.orders.into_iter().find(|seen| self.is_about(order, seen)) {
-                return judged(order, seen, &exchange);
+            let mut rows = page.orders.into_iter().zip(page.texts);
+            if let Some((seen, text)) = rows.find(|(seen, _)| self.is_about(order, seen)) {
+                return with_row(judged(order, seen, &exchange), text);
             }
             let is_last = page
                 .pages
@@ -124,6 +125,10 @@ impl Desk {
             }
         }
         let attempt = last.map(|exchange| attempt_of(&exchange, "not on the list"));
+        let attempt = attempt.map(|attempt| Attempt {
+            answer: Some("no row of it is about this order".to_owned()),
+            ..attempt
+        });
         attempt.map_or_else(
             || Sight::Unclear("the list is empty".to_owned(), None),
             Sight::Absent,
@@ -192,6 +197,20 @@ fn judged(order: &Order, seen: Seen, exchange: &Exchange) -> Sight {
             "the answer shows too little of the order".to_owned(),
             Some(attempt),
         ),
+    }
+}
+
+/// Of a page of the list only the row about the order is kept with it: the others are other customers'.
+fn with_row(sight: Sight, text: String) -> Sight {
+    let only_row = |attempt: Attempt| Attempt {
+        answer: Some(text),
+        ..attempt
+    };
+    match sight {
+        Sight::Found(seen, attempt) => Sight::Found(seen, only_row(attempt)),
+        Sight::Foreign(differences, seen, attempt) => Sight::Foreign(differences, seen, only_row(attempt)),
+        Sight::Unclear(why, attempt) => Sight::Unclear(why, attempt.map(only_row)),
+        other @ (Sight::Absent(_) | Sight::Refused(..) | Sight::Wait(_)) => other,
     }
 }
 

@@ -13,6 +13,7 @@ mod meaning;
 mod recover;
 mod rows;
 mod send;
+mod survey;
 mod sweep;
 mod wait;
 
@@ -24,6 +25,7 @@ pub use ask::{Asked, ask};
 pub use halted::Halted;
 pub(crate) use meaning::is_ignored;
 pub use send::{Refusal, Wish};
+pub use survey::Surveyed;
 pub use sweep::{ListPage, Swept, SweptTo};
 
 use crate::api::{AuthFault, Client, Exchange, Outcome};

@@ -43,8 +43,8 @@ pub struct Swept {
 /// One page of the list, still to be held against the ledger.
 #[derive(Debug)]
 pub struct ListPage {
-    exchange: Exchange,
-    page: Page,
+    pub(super) exchange: Exchange,
+    pub(super) page: Page,
     /// Whether there is none behind it.
     pub is_last: bool,
 }
@@ -165,7 +165,7 @@ impl Desk {
     }
 
     /// What a row of the list changes about its order; none where it says nothing new, or nothing sure.
-    fn news(&self, order: &Order, seen: &Seen, attempt: Attempt) -> Option<Change> {
+    pub(super) fn news(&self, order: &Order, seen: &Seen, attempt: Attempt) -> Option<Change> {
         match order.intent.compare(seen) {
             _ if !holds(Rule::AdoptionCompares) => {}
             Verdict::Same => {}

@@ -54,6 +54,9 @@ fn shape(value: &Value) -> Value {
 fn every_form_carries_the_same_keys() {
     let shop = Shop::open();
     shop.send_as("order-1", 500).expect_exit(0);
+    // Simulated time is fast: it is asked about by nobody.
+    shop.send_plus(600, &["--no-wait", "--ref", "open"])
+        .expect_exit(8);
     let send = [
         "send", "--plan", PLAN, "--phone", PHONE, "--amount", "500", "--ref", "order-1",
     ];
@@ -62,6 +65,7 @@ fn every_form_carries_the_same_keys() {
         &["plans", "--all"],
         &send,
         &["ref", "list"],
+        &["ref", "list", "--open"],
         &["config", "show"],
     ] {
         let run = |form| shop.run(&[command, &["-o", form]].concat()).expect_exit(0);
@@ -131,6 +135,10 @@ fn the_shapes_of_json_are_a_contract() {
     let dry_batch = sheet.batch(&["--dry-run"]).expect_exit(0).json();
     let started = sheet.batch(&["--yes", "--limit", "1"]).json();
     let batch = sheet.send().expect_exit(0).json();
+    let listed = json(&["ref", "list"]);
+    shop.send_plus(700, &["--no-wait", "--ref", "open"])
+        .expect_exit(8);
+    let desk = json(&["ref", "list", "--open"]);
     let shapes = [
         ("balance", json(&["balance"])),
         ("plans", json(&["plans"])),
@@ -140,8 +148,14 @@ fn the_shapes_of_json_are_a_contract() {
         ("batch november.csv --yes --limit 1", shape(&started)),
         ("batch november.csv --yes", shape(&batch)),
         ("batch --list", json(&["batch", "--list"])),
-        ("ref list", json(&["ref", "list"])),
+        ("ref list", listed),
+        ("ref list --open", desk),
         ("ref show", json(&["ref", "show", "order-1"])),
+        ("report", json(&["report", "--since", "12h"])),
+        (
+            "ref show --support",
+            json(&["ref", "show", "order-1", "--support"]),
+        ),
         ("ref audit", json(&["ref", "audit"])),
         ("ref audit --verify", json(&["ref", "audit", "--verify"])),
         ("config show", json(&["config", "show"])),
@@ -288,6 +302,7 @@ fn the_whole_help() {
         "ref list",
         "ref show",
         "ref settle",
+        "report",
         "ref audit",
         "config",
         "config init",
@@ -350,6 +365,12 @@ fn what_cannot_be_parsed_is_2() {
         &["send", "--plan", PLAN, "--phone", PHONE, "--amount", "-500"],
         &["balance", "-o", "yaml"],
         &["balance", "--color", "blue"],
+        &["report", "--day", "12h"],
+        &["report", "--month", "2026-13"],
+        &["report", "--day", "today", "--month", "2026-11"],
+        &["report", "--day", "today", "--since", "today"],
+        &["report", "--since", "2026-11-15", "--until", "2026-11-01"],
+        &["report", "--by", "phone"],
         &["completions", "tcsh"],
         &["ref", "wait"],
         &["simulate", "--listen", "0.0.0.0:0"],

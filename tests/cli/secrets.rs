@@ -37,8 +37,11 @@ fn the_key_is_nowhere() {
     expect_secret(&shop, &sent);
     for command in [
         &["ref", "show", "order-1"][..],
+        &["ref", "show", "order-1", "--support"],
         &["ref", "list"],
+        &["ref", "list", "--open"],
         &["ref", "check", "order-1"],
+        &["report"],
     ] {
         expect_secret(
             &shop,

@@ -22,7 +22,7 @@ use crate::batch::{Bounds, Options, Preview, Reading, Terms, Unsettled};
 use crate::config::Concurrency;
 use crate::domain::{Amount, Catalogue, Label, Money, State};
 use crate::error::{Error, ExitCode, Kind, Result};
-use crate::ledger::{Batch, BatchLock, NewSheet, Override, Planner};
+use crate::ledger::{Batch, BatchLock, InHand, NewSheet, Override, Planner};
 use crate::topup::Desk;
 pub use source::Source;
 
@@ -168,6 +168,9 @@ impl Job<'_> {
         let limiter = desk.client.limiter();
         limiter.set_steady(self.session.rate_for(desk.account.environment));
         let _lock = self.lock(connected)?;
+        let in_hand = InHand::Batch(&self.label);
+        self.session
+            .say_what_is_open(&desk.ledger, &desk.account, in_hand);
         let (terms, planned) = self.plan(connected).await?;
         for slip in self.sheet.slips() {
             self.session.printer.warn(&slip);

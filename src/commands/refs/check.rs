@@ -1,5 +1,6 @@
 //! `ref check` and `ref wait`: ask the provider and bring the ledger up to date. Neither ever sends.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::api::{Fault, read_data, read_seen};
@@ -7,8 +8,8 @@ use crate::commands::link::Connected;
 use crate::commands::outcome::{asked_error, exit_code, unprintable, unrecorded, verdict};
 use crate::commands::send::tell;
 use crate::commands::session::Session;
-use crate::domain::{Money, Operator, Order, Ref, Seen};
-use crate::error::{Error, ExitCode, Result};
+use crate::domain::{Money, Operator, Order, Ref, Seen, State};
+use crate::error::{Error, ExitCode, Kind, Result};
 use crate::output::{Progress, orders_table};
 use crate::stop::Signal;
 use crate::topup::{Asked, Standing, Trouble, ask};
@@ -24,24 +25,112 @@ pub struct Request {
     pub timeout: Option<Duration>,
 }
 
-/// Asks about orders, one after the other.
+/// Asks about orders: many together by the provider's list, the others one after the other.
 pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
     let connected = session.connect().await?;
     let desk = &connected.desk;
     session.act(&desk.ledger, &desk.account, Vec::new()).await?;
-    let orders = match request.refs.as_slice() {
-        [] => desk.ledger.open_orders(&desk.account)?,
+    let (orders, strangers) = match request.refs.as_slice() {
+        [] => (desk.ledger.open_orders(&desk.account)?, Vec::new()),
         refs => find_all(session, &connected, refs).await?,
     };
-    if orders.is_empty() {
+    if orders.is_empty() && strangers.is_empty() {
         session.printer.note("no order is open");
     }
+    let was_open: BTreeSet<_> = open_refs(orders.iter());
     let progress = session.printer.spinner();
-    let standings = check_all(session, request, &connected, orders, &progress).await?;
+    let standings = ask_all(session, request, &connected, orders, &progress).await?;
     progress.finish();
     let orders: Vec<_> = standings.iter().map(|standing| standing.order.clone()).collect();
-    session.printer.list(orders_table(&orders)).map_err(unprintable)?;
-    conclude(session, &connected, &standings).await
+    if strangers.is_empty() || !orders.is_empty() {
+        session.printer.list(orders_table(&orders)).map_err(unprintable)?;
+    }
+    if request.refs.len() != 1 {
+        sum_up(session, &orders, &was_open);
+    }
+    conclude(session, &connected, &standings, strangers).await
+}
+
+fn open_refs<'a>(orders: impl Iterator<Item = &'a Order>) -> BTreeSet<Ref> {
+    orders
+        .filter(|order| order.state.is_open())
+        .map(|order| order.intent.reference.clone())
+        .collect()
+}
+
+/// What has been settled, what is left, and what to do about it.
+fn sum_up(session: &Session, orders: &[Order], was_open: &BTreeSet<Ref>) {
+    let still_open = orders.iter().filter(|order| order.state.is_open()).count();
+    let mut ends: BTreeMap<State, usize> = BTreeMap::new();
+    for order in orders {
+        if was_open.contains(&order.intent.reference) && !order.state.is_open() {
+            *ends.entry(order.state).or_default() += 1;
+        }
+    }
+    if was_open.is_empty() {
+        return;
+    }
+    let settled: usize = ends.values().sum();
+    let ends: Vec<_> = ends
+        .into_iter()
+        .map(|(state, count)| format!("{count} {state}"))
+        .collect();
+    let told = if ends.is_empty() {
+        "nothing settled".to_owned()
+    } else {
+        format!("{settled} settled: {}", ends.join(", "))
+    };
+    let left = match still_open {
+        0 => "nothing is open any more".to_owned(),
+        count => format!("{count} still open: `oneclick ref list --open` says what to do"),
+    };
+    session.printer.note(&format!("{told}; {left}"));
+}
+
+/// So few orders are not worth a page of the list.
+const FEW: usize = 2;
+
+/// Asks about all of them; they stand in the order in which they were given.
+async fn ask_all(
+    session: &Session,
+    request: &Request,
+    connected: &Connected,
+    orders: Vec<Order>,
+    progress: &Progress,
+) -> Result<Vec<Standing>> {
+    let places: BTreeMap<Ref, usize> = orders
+        .iter()
+        .enumerate()
+        .map(|(place, order)| (order.intent.reference.clone(), place))
+        .collect();
+    // What is not in this ledger has just been asked about, and has no history to be kept.
+    let (mut left, foreign): (Vec<_>, Vec<_>) = orders
+        .into_iter()
+        .partition(|order| is_in_ledger(order) || request.waits);
+    let mut standings: Vec<_> = foreign.into_iter().map(standing_of).collect();
+    let mut stopped = None;
+    if left.iter().filter(|order| order.state.is_open()).count() > FEW && !request.waits {
+        progress.say("looking through the provider's list");
+        let surveyed = connected.desk.survey(left).await.map_err(unrecorded)?;
+        standings.extend(surveyed.shown.into_iter().map(standing_of));
+        (left, stopped) = (surveyed.left, surveyed.trouble);
+    }
+    standings.extend(check_all(session, request, connected, left, stopped, progress).await?);
+    standings.sort_by_key(|standing| places.get(&standing.order.intent.reference).copied());
+    Ok(standings)
+}
+
+fn standing_of(order: Order) -> Standing {
+    Standing {
+        order,
+        trouble: None,
+        balance: None,
+    }
+}
+
+/// Each change of an order that is stored counts its revision.
+fn is_in_ledger(order: &Order) -> bool {
+    order.revision > 0
 }
 
 async fn check_all(
@@ -49,12 +138,12 @@ async fn check_all(
     request: &Request,
     connected: &Connected,
     orders: Vec<Order>,
+    mut stopped: Option<Trouble>,
     progress: &Progress,
 ) -> Result<Vec<Standing>> {
     let (desk, started) = (&connected.desk, tokio::time::Instant::now());
     let timeout = request.timeout.unwrap_or(desk.pace.poll_timeout);
     let mut standings: Vec<Standing> = Vec::new();
-    let mut stopped: Option<Trouble> = None;
     for order in orders {
         // Once the key is refused or somebody asks to stop, the rest is shown as it stands.
         if stopped.is_some() {
@@ -66,7 +155,12 @@ async fn check_all(
             continue;
         }
         let tell = |event: &crate::topup::Event<'_>| tell(&session.printer, progress, event);
-        let mut standing = desk.check(order, &tell).await.map_err(unrecorded)?;
+        let asked = if is_in_ledger(&order) {
+            desk.question(order, &tell).await
+        } else {
+            desk.check(order, &tell).await
+        };
+        let mut standing = asked.map_err(unrecorded)?;
         if request.waits {
             let left = timeout.saturating_sub(started.elapsed());
             // What could not be told just now may be told while waiting.
@@ -89,7 +183,12 @@ async fn check_all(
 }
 
 /// One order: its own message. Several: how many did not end well, and the code that weighs most.
-async fn conclude(session: &Session, connected: &Connected, standings: &[Standing]) -> Result<ExitCode> {
+async fn conclude(
+    session: &Session,
+    connected: &Connected,
+    standings: &[Standing],
+    mut strangers: Vec<Error>,
+) -> Result<ExitCode> {
     let bad: Vec<_> = standings.iter().filter_map(verdict).collect();
     let worst = ExitCode::worst(standings.iter().map(exit_code));
     let asked = session.stop.asked().map(|signal| match signal {
@@ -97,16 +196,23 @@ async fn conclude(session: &Session, connected: &Connected, standings: &[Standin
         Signal::Terminate => ExitCode::Terminated,
     });
     let worst = ExitCode::worst(asked.into_iter().chain([worst]));
-    let Some(gravest) = bad
+    // A slip of the keyboard must not hide that an order may have been paid, or that the key is refused.
+    let is_graver = matches!(
+        worst,
+        ExitCode::Unknown | ExitCode::Auth | ExitCode::Interrupted | ExitCode::Terminated
+    );
+    if !is_graver && let Some(last) = strangers.pop() {
+        say_strangers(session, &strangers);
+        return Err(last);
+    }
+    say_strangers(session, &strangers);
+    let count = bad.len();
+    let gravest = bad
         .into_iter()
-        .max_by_key(|error| ExitCode::worst([error.exit_code(), worst]) == error.exit_code())
-    else {
+        .max_by_key(|error| ExitCode::worst([error.exit_code(), worst]) == error.exit_code());
+    let Some(gravest) = gravest else {
         return Ok(worst);
     };
-    let count = standings
-        .iter()
-        .filter(|standing| verdict(standing).is_some())
-        .count();
     if count > 1 {
         session.printer.note(&format!(
             "{count} of {} orders are not at a good end; the gravest:",
@@ -116,23 +222,41 @@ async fn conclude(session: &Session, connected: &Connected, standings: &[Standin
     Err(connected.heed(gravest).await)
 }
 
-async fn find_all(session: &Session, connected: &Connected, refs: &[Ref]) -> Result<Vec<Order>> {
-    let mut orders = Vec::new();
-    for reference in refs {
-        let known = connected.desk.ledger.find(&connected.desk.account, reference)?;
-        orders.push(match known {
-            Some(order) => order,
-            None if let Some(planned) = connected
-                .desk
-                .ledger
-                .find_waiting(&connected.desk.account, reference)? =>
-            {
-                planned
-            }
-            None => ask_for_foreign(session, connected, reference).await?,
-        });
+fn say_strangers(session: &Session, strangers: &[Error]) {
+    for error in strangers {
+        session.printer.warn(&error.message);
     }
-    Ok(orders)
+}
+
+/// The orders behind refs, and what is to be said about refs that nobody knows.
+async fn find_all(
+    session: &Session,
+    connected: &Connected,
+    refs: &[Ref],
+) -> Result<(Vec<Order>, Vec<Error>)> {
+    let (mut orders, mut strangers) = (Vec::new(), Vec::new());
+    let mut seen = BTreeSet::new();
+    let (ledger, account) = (&connected.desk.ledger, &connected.desk.account);
+    for reference in refs.iter().filter(|reference| seen.insert(*reference)) {
+        let known = ledger.find(account, reference)?;
+        let known = match known {
+            Some(order) => Some(order),
+            None => ledger.find_waiting(account, reference)?,
+        };
+        if let Some(order) = known {
+            orders.push(order);
+            continue;
+        }
+        match ask_for_foreign(session, connected, reference).await {
+            Ok(order) => orders.push(order),
+            // Nothing else can be asked either.
+            Err(error) if matches!(error.kind, Kind::Auth | Kind::Interrupted | Kind::Terminated) => {
+                return Err(connected.heed(error).await);
+            }
+            Err(error) => strangers.push(error),
+        }
+    }
+    Ok((orders, strangers))
 }
 
 /// A ref that this ledger does not have: shown as the provider shows it, and not stored.

@@ -2,10 +2,12 @@
 
 pub mod audit;
 pub mod check;
+mod desk;
 pub mod list;
 pub mod new;
 pub mod settle;
 pub mod show;
+mod support;
 
 use super::session::Session;
 use crate::domain::{Account, Order, Ref};

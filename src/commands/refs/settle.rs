@@ -1,28 +1,31 @@
-//! `ref settle`: an order closed by hand, with a reason.
+//! `ref settle`: orders closed by hand, with a reason.
 
 use super::{account, find, refused};
 use crate::commands::outcome::unprintable;
 use crate::commands::session::Session;
-use crate::domain::{Ref, SettledAs, SettledBy};
+use crate::domain::{Account, Money, Order, Ref, SettledAs, SettledBy, State};
 use crate::error::{Error, ExitCode, Result};
-use crate::ledger::{Change, LedgerError, Override};
-use crate::output::order_record;
+use crate::ledger::{Change, Ledger, LedgerError, Override};
+use crate::output::{order_record, orders_table};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// Which order.
-    pub reference: Ref,
-    /// Its end.
+    /// Which orders.
+    pub refs: Vec<Ref>,
+    /// Their end.
     pub settled_as: SettledAs,
     /// Why the operator is sure.
     pub because: String,
+    /// Does not ask at the terminal.
+    pub yes: bool,
 }
 
 /// The longest reason.
 const REASON_CHARACTERS_MAX: usize = 500;
 
-/// Settles an order that is open or clashes; nothing else can be settled by hand.
+/// Settles orders that are open or clash; nothing else can be settled by hand, and nothing is changed before all of
+/// them have been found fit.
 pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
     let reason = request.because.trim();
     if reason.is_empty() || reason.chars().count() > REASON_CHARACTERS_MAX {
@@ -32,23 +35,14 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
     }
     let ledger = session.ledger()?;
     let account = account(session, &ledger).await?;
-    let order = find(&ledger, &account, &request.reference)?;
-    if ledger.is_being_sent(&order) {
-        return Err(refused(
-            &order,
-            "another process is sending this order just now".to_owned(),
-        )
-        .hint(format!(
-            "wait for it with `oneclick ref wait {}`",
-            request.reference
-        )));
+    let mut orders: Vec<Order> = Vec::new();
+    for reference in &request.refs {
+        if orders.iter().all(|order| order.intent.reference != *reference) {
+            orders.push(fit(&ledger, &account, reference)?);
+        }
     }
-    if !order.state.may_be_settled() {
-        let message = format!(
-            "the order is `{}` already; only open orders are settled by hand",
-            order.state
-        );
-        return Err(refused(&order, message));
+    if !consented(session, request, &orders).await? {
+        return Err(Error::usage("not_confirmed", "nothing was settled"));
     }
     let reason = session.without_key(reason);
     let by_hand = Override {
@@ -57,23 +51,75 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
         reason: Some(reason.clone()),
     };
     session.act(&ledger, &account, vec![by_hand]).await?;
+    let mut settled = Vec::new();
+    for order in &orders {
+        settled.push(settle(session, &ledger, order, request.settled_as, &reason).await?);
+    }
+    let printer = &session.printer;
+    let shown = match settled.as_slice() {
+        [only] => printer.record(order_record(only)),
+        several => printer.list(orders_table(several)),
+    };
+    shown.map_err(unprintable)?;
+    Ok(ExitCode::Success)
+}
+
+/// The order, if it may be settled by hand.
+fn fit(ledger: &Ledger, account: &Account, reference: &Ref) -> Result<Order> {
+    let order = find(ledger, account, reference)?;
+    if ledger.is_being_sent(&order) {
+        return Err(refused(
+            &order,
+            "another process is sending this order just now".to_owned(),
+        )
+        .hint(format!("wait for it with `oneclick ref wait {reference}`")));
+    }
+    if !order.state.may_be_settled() {
+        let message = format!(
+            "the order `{reference}` is `{}` already; only open orders are settled by hand",
+            order.state
+        );
+        return Err(refused(&order, message).hint("nothing was settled"));
+    }
+    Ok(order)
+}
+
+/// What is settled by hand is never asked about again: somebody at a terminal sees it once more.
+async fn consented(session: &Session, request: &Request, orders: &[Order]) -> Result<bool> {
+    let printer = &session.printer;
+    if request.yes || !printer.is_interactive() {
+        return Ok(true);
+    }
+    printer.message_table(&orders_table(orders));
+    let end = request.settled_as.state();
+    let question = match orders.len() {
+        1 => format!("Settle this order as `{end}`? It can't be taken back"),
+        count => format!("Settle these {count} orders as `{end}`? It can't be taken back"),
+    };
+    session.ask(&question).await
+}
+
+async fn settle(
+    session: &Session,
+    ledger: &Ledger,
+    order: &Order,
+    settled_as: SettledAs,
+    reason: &str,
+) -> Result<Order> {
     let change = Change {
-        note: Some(reason.clone()),
+        note: Some(reason.to_owned()),
         message: order.message.clone(),
         settled_by: Some(SettledBy::Operator),
+        // The ref is another order's, so nothing was taken for this one.
+        cost: (order.state == State::Conflict).then_some(Money::ZERO),
         ..Change::to(
-            request.settled_as.state(),
+            settled_as.state(),
             session.clock.now(),
             format!("settled by hand: {reason}"),
         )
     };
-    let settled = ledger.change(&order, change).await.map_err(|error| match error {
+    ledger.change(order, change).await.map_err(|error| match error {
         LedgerError::Stale(_) => Error::from(error).hint("somebody else has just changed it"),
         other => other.into(),
-    })?;
-    session
-        .printer
-        .record(order_record(&settled))
-        .map_err(unprintable)?;
-    Ok(ExitCode::Success)
+    })
 }

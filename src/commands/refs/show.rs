@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+pub use super::support::PackTarget;
+use super::support::{self, Evidence};
 use super::{account, find};
 use crate::commands::outcome::unprintable;
 use crate::commands::session::Session;
@@ -15,6 +17,8 @@ use crate::output::{Cell, Column, Format, Table, order_json, order_record};
 pub struct Request {
     /// Which order.
     pub reference: Ref,
+    /// Writes what the provider's support needs in place of it, and where to.
+    pub support: Option<PackTarget>,
 }
 
 /// Shows the order. Asks nobody where the account is known.
@@ -22,6 +26,15 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
     let ledger = session.ledger()?;
     let order = find_order(session, &ledger, &request.reference).await?;
     let (moves, attempts) = (ledger.moves(&order)?, ledger.attempts(&order)?);
+    if let Some(target) = &request.support {
+        let evidence = Evidence {
+            order: &order,
+            moves: &moves,
+            attempts: &attempts,
+            now: session.clock.now(),
+        };
+        return support::write(session, &evidence, target);
+    }
     let printer = &session.printer;
     let shown = match printer.format() {
         Format::Json | Format::Jsonl => printer.json(&whole(&order, &moves, &attempts)),

@@ -11,7 +11,7 @@ use super::session::Session;
 use crate::clock::earlier;
 use crate::domain::{Amount, Money, Order, PhoneReading, PlanCode, Ref, State};
 use crate::error::{Error, ExitCode, Kind, Result};
-use crate::ledger::Guard;
+use crate::ledger::{Guard, InHand};
 use crate::output::Progress;
 use crate::topup::{Event, Refusal, Standing, Wish};
 use guard::{cap_error, check_before_sending, check_is_the_same, repeat_error};
@@ -78,6 +78,8 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
 
 async fn send(session: &Session, connected: &Connected, request: &Request) -> Result<ExitCode> {
     let desk = &connected.desk;
+    let in_hand = request.reference.as_ref().map_or(InHand::Nothing, InHand::Order);
+    session.say_what_is_open(&desk.ledger, &desk.account, in_hand);
     let known = match &request.reference {
         Some(reference) => desk.ledger.find(&desk.account, reference)?,
         None => None,

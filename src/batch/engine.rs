@@ -197,6 +197,7 @@ struct Engine<'a> {
 impl Engine<'_> {
     async fn work(mut self) -> topup::Result<Outcome> {
         let stop = self.desk.stop.clone();
+        let mut is_told = false;
         loop {
             // First of all: it may find lost rows, and then a sweep is due.
             if self.is_done()? {
@@ -207,10 +208,13 @@ impl Engine<'_> {
             let wake = self.start_sweep().unwrap_or_else(|| Instant::now() + LOOK_AROUND);
             let tasks_max = self.options.connections.max(1) * TASKS_PER_CONNECTION;
             let may_send = !self.ready.is_empty() && self.sending < tasks_max && self.is_open_for_sends();
-            let is_asked = self.asked().is_some();
             tokio::select! {
                 biased;
-                Err(signal) = stop.sleep(FOR_EVER), if !is_asked => self.stop(Stopped::Interrupted(signal)).await,
+                Err(signal) = stop.sleep(FOR_EVER), if !is_told => {
+                    // Once, also where something graver has stopped the run before.
+                    is_told = true;
+                    self.stop(Stopped::Interrupted(signal)).await;
+                }
                 Ok(permit) = Arc::clone(&self.connections).acquire_owned(), if may_send => self.send(permit),
                 Some(found) = self.finds.recv() => self.take(found),
                 Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => self.handle(done).await,
@@ -224,13 +228,6 @@ impl Engine<'_> {
         match self.failure {
             Some(failure) => Err(failure),
             None => Ok(self.outcome),
-        }
-    }
-
-    fn asked(&self) -> Option<Signal> {
-        match self.outcome.stopped {
-            Some(Stopped::Interrupted(signal)) => Some(signal),
-            _ => None,
         }
     }
 

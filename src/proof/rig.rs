@@ -118,7 +118,7 @@ impl Play {
             }
             self.world.edit();
         }
-        self.heal().await;
+        Box::pin(self.heal()).await;
         self.verdict
     }
 
@@ -288,9 +288,9 @@ impl Play {
                 let (_stopper, stop) = stop::channel();
                 let life = Life::of(u64::MAX);
                 let ran = if is_batch {
-                    Self::ends(self.shop.batch(process, life, stop)).await
+                    Box::pin(Self::ends(self.shop.batch(process, life, stop))).await
                 } else {
-                    Self::ends(self.shop.check(process, life, stop)).await
+                    Box::pin(Self::ends(self.shop.check(process, life, stop))).await
                 };
                 self.worked(ran);
             }

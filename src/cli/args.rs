@@ -85,6 +85,9 @@ pub(super) enum Command {
     /// Work with refs: make them, ask what became of them, settle them
     #[command(subcommand)]
     Ref(RefCommand),
+    /// Compare the ledger with the provider's list and account over a range; never sends
+    #[command(after_help = help::RECONCILE, after_long_help = help::reconcile())]
+    Reconcile(ReconcileArgs),
     /// Make, show and check the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -318,6 +321,19 @@ impl From<SettledAsArg> for SettledAs {
             SettledAsArg::WrittenOff => Self::WrittenOff,
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReconcileArgs {
+    /// From then on: a day, an exact time, `today`, `yesterday`, or how long ago, as in `7d` (default: yesterday)
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<When>,
+    /// Up to then; a day counts whole (default: today)
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<When>,
+    /// Read all of it anew, although an earlier run was cut off less than an hour ago
+    #[arg(long)]
+    pub fresh: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,11 +1,11 @@
 //! From what was typed to what is wanted.
 
 use super::args::{
-    BalanceArgs, BatchArgs, Cli, Command, ConfigCommand, ListArgs, PlanArg, PlansArgs, RefCommand, SendArgs,
-    SimulateArgs,
+    BalanceArgs, BatchArgs, Cli, Command, ConfigCommand, ListArgs, PlanArg, PlansArgs, ReconcileArgs,
+    RefCommand, SendArgs, SimulateArgs,
 };
 use super::complete;
-use crate::commands::{Globals, Request, balance, batch, config, plans, refs, send, simulate};
+use crate::commands::{Globals, Request, balance, batch, config, plans, reconcile, refs, send, simulate};
 use crate::config::Overrides;
 use crate::domain::Environment;
 use crate::error::{Error, Result};
@@ -47,6 +47,14 @@ impl Cli {
             Command::Send(typed) => Request::Send(sending(typed)),
             Command::Batch(typed) => Request::Batch(batching(*typed, words)),
             Command::Ref(typed) => Request::Refs(refs_request(typed)),
+            Command::Reconcile(ReconcileArgs { since, until, fresh }) => {
+                Request::Reconcile(reconcile::Request {
+                    since,
+                    until,
+                    fresh,
+                    typed: words.iter().skip(1).cloned().collect(),
+                })
+            }
             Command::Config(typed) => Request::Config(config_request(typed, profile)),
             Command::Simulate(typed) => Request::Simulate(simulate_request(*typed)?),
             Command::Completions { shell } => Request::Text(complete::script(shell)?),

@@ -8,6 +8,7 @@ pub mod config;
 mod link;
 mod outcome;
 pub mod plans;
+pub mod reconcile;
 pub mod refs;
 pub mod send;
 mod session;
@@ -30,6 +31,8 @@ pub enum Request {
     Batch(batch::Request),
     /// `ref …`
     Refs(refs::Request),
+    /// `reconcile`
+    Reconcile(reconcile::Request),
     /// `config …`
     Config(config::Request),
     /// `simulate`
@@ -92,6 +95,7 @@ fn dispatch(session: &Session, request: Request) -> Result<ExitCode> {
         Request::Batch(request) => session.block_on(batch::run(session, &request)),
         Request::Send(request) => session.block_on(send::run(session, &request)),
         Request::Refs(request) => session.block_on(refs::run(session, request)),
+        Request::Reconcile(request) => session.block_on(reconcile::run(session, &request)),
         Request::Config(request) => session.block_on(config::run(session, &request)),
         Request::Simulate(request) => session.block_on(simulate::run(session, request)),
     }

@@ -99,6 +99,10 @@ choice! {
     ListOrder { Newest = "newest", Oldest = "oldest" }
 }
 choice! {
+    /// What `objid` of the account's transactions points to.
+    Subject { Id = "id", Ref = "ref", Other = "other" }
+}
+choice! {
     /// The words for the state of an order.
     Statuses { English = "english", Arabic = "arabic", Odd = "odd" }
 }
@@ -160,6 +164,9 @@ switches! {
     check_ref: CheckRef = CheckRef::Both, "both", "the form of ref that `check-ref` finds, or no such route";
     check_id: Route = Route::Present, "present", "whether `check-id` is there";
     list: Route = Route::Present, "present", "whether the list is there";
+    transactions: Route = Route::Present, "present", "whether the account's transactions are there";
+    objid: Subject = Subject::Id, "id", "what `objid` of a transaction holds: the order's id, its ref, or something else";
+    entry_form: Form = Form::Full, "full", "the fields of a transaction";
     duplicate_code: DuplicateCode = DuplicateCode::Hyphen, "hyphen", "`DUPLICATED-REF` or `DUPLICATED_REF`";
     duplicate_details: bool = false, "off", "whether a repeated ref is answered with `existingTopupId`";
     unique_refs: bool = true, "on", "whether a repeated ref is refused at all";

@@ -12,6 +12,7 @@ mod look;
 mod meaning;
 mod recover;
 mod rows;
+mod seek;
 mod send;
 mod sweep;
 mod wait;
@@ -23,6 +24,7 @@ use jiff::Timestamp;
 pub use ask::{Asked, ask};
 pub use halted::Halted;
 pub(crate) use meaning::is_ignored;
+pub use seek::Sought;
 pub use send::{Refusal, Wish};
 pub use sweep::{ListPage, Swept, SweptTo};
 

@@ -225,7 +225,7 @@ impl Comparison {
         self.link_to_ours()?;
         for column in ["ref", "short_ref"] {
             let query = format!(
-                "INSERT OR IGNORE INTO links SELECT e.id, s.id, NULL FROM seen_orders AS s CROSS JOIN strays AS e \
+                "INSERT OR IGNORE INTO links SELECT e.entry, s.id, NULL FROM seen_orders AS s CROSS JOIN strays AS e \
                  ON e.subject = s.{column} WHERE s.reading_id = ?1"
             );
             self.connection.execute("DELETE FROM strays", [])?;
@@ -258,7 +258,7 @@ impl Comparison {
             [self.reading.id],
         )?;
         self.connection.execute(
-            "INSERT OR IGNORE INTO links SELECT e.id, NULL, o.id FROM orders AS o CROSS JOIN strays AS e \
+            "INSERT OR IGNORE INTO links SELECT e.entry, NULL, o.id FROM orders AS o CROSS JOIN strays AS e \
              ON e.subject = o.topup_id WHERE o.account = ?1 AND o.environment = ?2 AND o.topup_id IS NOT NULL",
             (&account.username, account.environment.word()),
         )?;

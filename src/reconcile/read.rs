@@ -13,6 +13,8 @@ use crate::topup::{Asked, Desk, SweptTo, ask};
 
 /// Clocks that differ by less are the same: the provider tells whole seconds.
 const SKEW_MIN: Duration = Duration::from_secs(2);
+/// The provider tells the time to the second.
+const TOLD_TO: Duration = Duration::from_secs(1);
 /// The longest that a refund may follow its order: a review takes a day.
 const REVIEW_MAX: Duration = Duration::from_hours(25);
 /// How far a second look at the account reaches back into the first.
@@ -57,7 +59,7 @@ pub(super) async fn open(desk: &Desk, range: &Range, tell: Tell<'_>) -> Result<R
         )
     };
     // What is made from now on belongs to the next run.
-    let to = to.min(theirs(now).max(from));
+    let to = to.min(now_there(desk).max(from));
     let spans = (range.since, range.until);
     Ok(desk
         .ledger
@@ -122,7 +124,7 @@ pub(super) async fn entries(desk: &Desk, reading: &Reading, part: u32, tell: Tel
         Some(first) if part > 1 => {
             let pause = desk.stop.sleep(desk.pace.settle_delay).await;
             pause.map_err(Halted::Interrupted)?;
-            let end = later(reading.theirs.1, REVIEW_MAX).min(desk.client.theirs(desk.clock.now()));
+            let end = later(reading.theirs.1, REVIEW_MAX).min(now_there(desk));
             let begin = earlier(first.between.1, OVERLAP);
             (begin, end.max(begin))
         }
@@ -171,8 +173,13 @@ fn stored(page: EntryPage, number: u32) -> StoredPage {
 /// The end of what is read: the margin behind the range, and nothing that is still to come.
 fn margin_behind(desk: &Desk, reading: &Reading) -> Timestamp {
     later(reading.theirs.1, MARGIN)
-        .min(desk.client.theirs(desk.clock.now()))
+        .min(now_there(desk))
         .max(reading.theirs.1)
+}
+
+/// What time it is at the provider, at the latest: it tells whole seconds, and the last one counts as well.
+fn now_there(desk: &Desk) -> Timestamp {
+    later(desk.client.theirs(desk.clock.now()), TOLD_TO)
 }
 
 async fn stretch(

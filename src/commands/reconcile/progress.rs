@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::commands::session::Session;
 use crate::ledger::Listing;
-use crate::output::{Bar, Tally};
+use crate::output::{Bar, Tally, Tone};
 use crate::reconcile::Event;
 
 /// Pages, as they are read.
@@ -51,7 +51,7 @@ impl<'a> Pages<'a> {
             done: page,
             sent: page,
             eta: (left > 0 && read > 1).then_some(eta),
-            waiting: Some(format!("pages of the {}", name(listing))),
+            parts: vec![(pages_of(listing), page, Tone::Plain)],
             ..Tally::default()
         });
     }
@@ -67,6 +67,13 @@ impl<'a> Pages<'a> {
                 (page, now)
             }
         }
+    }
+}
+
+fn pages_of(listing: Listing) -> &'static str {
+    match listing {
+        Listing::Orders => "pages of orders",
+        Listing::Entries => "pages of transactions",
     }
 }
 

@@ -36,7 +36,7 @@ pub use claims::{ClaimCursor, ClaimRules, Claims, Hold};
 pub use comparison::{Compared, Comparison, EntrySum, MatchedBy, Moved, SeenEntry, Sum, Theirs};
 pub use error::LedgerError;
 pub use guard::{CapPassed, Caps, Guard};
-pub use lock::BatchLock;
+pub use lock::{BatchLock, ReadingLock};
 pub use owner::Owner;
 pub use planner::{Fate, NewSheet, Planner, Repeat, Resolved, StagedRow};
 pub use queries::{Filter, Move, OpenCount};

@@ -294,10 +294,8 @@ impl Ledger {
         })
     }
 
-    /// Stores the page that a stretch waits for, with where the stretch stands behind it, in one commit.
-    ///
-    /// # Errors
-    /// [`LedgerError::Locked`] when another process has read on meanwhile.
+    /// Stores the page that a stretch waits for, with where the stretch stands behind it, in one commit. Whoever reads
+    /// holds the lock of [`Ledger::lock_reading`].
     pub async fn store_page(
         &self,
         stretch: Stretch,

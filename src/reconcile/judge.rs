@@ -1,5 +1,7 @@
 //! One order of the provider beside ours, and beside the lines of the account: what differs. Pure.
 
+use jiff::Timestamp;
+
 use super::finding::{Finding, Kind, standing, step};
 use crate::domain::{Money, Order, ProviderStatus, SettledBy, State};
 use crate::ledger::{Compared, Moved, Theirs};
@@ -12,15 +14,25 @@ pub(super) fn is_same(one: Money, other: Money) -> bool {
     (one - other).abs() <= Money::from_micros(ROUNDING_MICROS)
 }
 
-/// What differs about an order that the provider shows. `has_entries`: whether the account's lines are known.
-pub(super) fn judge(compared: &Compared, has_entries: bool) -> Vec<Finding> {
+/// What both sides are known from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known {
+    /// When the reading began.
+    pub begun_at: Timestamp,
+    /// Whether the account's lines are known.
+    pub has_entries: bool,
+}
+
+/// What differs about an order that the provider shows.
+pub(super) fn judge(compared: &Compared, known: Known) -> Vec<Finding> {
+    let has_entries = known.has_entries;
     let Compared { theirs, ours, .. } = compared;
     let mut findings = Vec::new();
     let mut is_contradicted = false;
     match ours {
         Some(order) if order.state != State::Conflict => {
             findings.extend(moved(order, compared));
-            let contradiction = contradiction(order, theirs);
+            let contradiction = contradiction(order, theirs, known.begun_at);
             is_contradicted = contradiction.is_some();
             findings.extend(contradiction);
             findings.extend(details(order, theirs));
@@ -70,8 +82,12 @@ fn moved(order: &Order, compared: &Compared) -> Option<Finding> {
     Some(Finding::about(kind, order).sides(Some(step(from, order.state)), Some(status)))
 }
 
-fn contradiction(order: &Order, theirs: &Theirs) -> Option<Finding> {
+fn contradiction(order: &Order, theirs: &Theirs, begun_at: Timestamp) -> Option<Finding> {
     let there = theirs.status.state();
+    // Its end may have come behind the page that showed it on its way.
+    if !there.is_final() && order.updated_at >= begun_at {
+        return None;
+    }
     let is_by_hand = order.settled_by == Some(SettledBy::Operator);
     let kind = match order.state {
         State::Planned | State::Rejected | State::Cancelled => Kind::MadeAfterAll,

@@ -82,7 +82,7 @@ pub enum Halted {
     Unreadable(String),
     /// The ledger.
     Ledger(LedgerError),
-    /// Another process is reading the same range.
+    /// Another process is comparing this account.
     Busy,
 }
 
@@ -116,6 +116,9 @@ type Result<T> = std::result::Result<T, Halted>;
 /// # Errors
 /// Whatever keeps it from reading both sides; the same range goes on where it stopped.
 pub async fn reconcile(desk: &Desk, range: &Range, tell: Tell<'_>) -> Result<Report> {
+    let Some(_lock) = desk.ledger.lock_reading(&desk.account)? else {
+        return Err(Halted::Busy);
+    };
     let reading = read::open(desk, range, tell).await?;
     read::orders(desk, &reading, tell).await?;
     let mut has_entries = read::entries(desk, &reading, 1, tell).await?;

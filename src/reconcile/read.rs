@@ -8,7 +8,7 @@ use super::{Event, FRESH, Halted, MARGIN, Range, Result, Tell};
 use crate::api::{EntryPage, Fault, read_data, read_entries};
 use crate::clock::{earlier, elapsed, later};
 use crate::domain::Order;
-use crate::ledger::{LedgerError, Listing, PageRows, Reading, StoredPage, Stretch, StretchEnd};
+use crate::ledger::{Listing, PageRows, Reading, StoredPage, Stretch, StretchEnd};
 use crate::topup::{Asked, Desk, SweptTo, ask};
 
 /// Clocks that differ by less are the same: the provider tells whole seconds.
@@ -60,7 +60,7 @@ pub(super) async fn open(desk: &Desk, range: &Range, tell: Tell<'_>) -> Result<R
     };
     // What is made from now on belongs to the next run.
     let to = to.min(now_there(desk).max(from));
-    let spans = (range.since, range.until);
+    let spans = (range.since, range.until.min(later(now, TOLD_TO)));
     Ok(desk
         .ledger
         .begin_reading(&desk.account, &range.asked, spans, (from, to), now)
@@ -201,11 +201,7 @@ async fn stretch(
 
 async fn store(desk: &Desk, stretch: Stretch, page: StoredPage) -> Result<Stretch> {
     let now = desk.clock.now();
-    match desk.ledger.store_page(stretch, page, &desk.account, now).await {
-        Ok(stretch) => Ok(stretch),
-        Err(LedgerError::Locked) => Err(Halted::Busy),
-        Err(source) => Err(source.into()),
-    }
+    Ok(desk.ledger.store_page(stretch, page, &desk.account, now).await?)
 }
 
 fn told(stretch: &Stretch, number: u32, pages: Option<u64>, tell: Tell<'_>) {

@@ -6,7 +6,7 @@ use super::Result;
 use super::ask::{Asked, Unsettled};
 use super::chain::{Chain, Equation, Gap};
 use super::finding::{Finding, Kind, standing, step};
-use super::judge::{is_same, judge};
+use super::judge::{Known, is_same, judge};
 use crate::clock::later;
 use crate::domain::{Order, ProviderStatus, State};
 use crate::ledger::{AnswerKind, Comparison, EntrySum, Listing, MatchedBy, Moved, Reading, StretchEnd, Sum};
@@ -93,8 +93,12 @@ pub(super) fn assemble(
     unchecked.extend(words(&sides));
     unchecked.extend(questions(asked));
     let mut findings = Vec::new();
+    let known = Known {
+        begun_at: reading.begun_at,
+        has_entries,
+    };
     comparison.each_suspect(&mut |compared| {
-        findings.extend(judge(&compared, has_entries));
+        findings.extend(judge(&compared, known));
         Ok(())
     })?;
     let open = open_there(&sides) + count(unsettled.iter().filter(|lost| lost.is_busy).count());
@@ -305,5 +309,67 @@ fn finding_of(gap: &Gap) -> Finding {
         finding.detail(format!("the line {line}"))
     } else {
         finding.detail(format!("before the line {line}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::domain::{Direction, Money};
+    use crate::ledger::SeenEntry;
+
+    fn money(text: &str) -> Money {
+        text.parse().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn gap(expected: &str, found: &str) -> Gap {
+        Gap {
+            entry: SeenEntry {
+                id: 1,
+                word: "FLEXY".to_owned(),
+                direction: Some(Direction::Out),
+                amount: money("100"),
+                before: None,
+                after: None,
+                subject: None,
+                at: Some(Timestamp::UNIX_EPOCH),
+            },
+            expected: money(expected),
+            found: money(found),
+            is_within: false,
+        }
+    }
+
+    fn refund_missing() -> Finding {
+        Finding {
+            at: Some(Timestamp::UNIX_EPOCH),
+            ..Finding::of(Kind::RefundMissing).jump(money("496.25"))
+        }
+    }
+
+    #[test]
+    fn a_gap_of_the_same_money_is_the_same_difference() {
+        let mut findings = vec![refund_missing()];
+        findings_of_gaps(vec![gap("1000", "1496.25")], &mut findings);
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        let told = findings[0].detail.clone().unwrap_or_default();
+        assert!(told.contains("moves by 496.25"), "{told}");
+    }
+
+    #[test]
+    fn each_finding_explains_one_gap_and_only_its_own() {
+        for jump in ["503.75", "1500"] {
+            let mut findings = vec![refund_missing()];
+            findings_of_gaps(vec![gap("1000", jump)], &mut findings);
+            assert_eq!(findings.len(), 2, "{jump}");
+        }
+        let mut findings = vec![refund_missing()];
+        let same = || gap("1000", "1496.25");
+        findings_of_gaps(vec![same(), same()], &mut findings);
+        assert_eq!(findings.len(), 2, "{findings:?}");
+        assert_eq!(findings[1].kind, Kind::BalanceGap);
+        assert_eq!(findings[1].money, Some(money("496.25")));
     }
 }

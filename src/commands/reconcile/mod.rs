@@ -111,7 +111,7 @@ async fn stopped(connected: &Connected, halted: Halted, next: &str) -> Error {
         Halted::Busy => Error::new(
             Kind::Busy,
             "reading_elsewhere",
-            "another process is reading the same range just now",
+            "another process is comparing this account just now",
         )
         .hint(format!("wait for its end, then: `{next}`")),
     }

@@ -38,7 +38,7 @@ Exit codes:
   8    accepted, not final when the waiting ended
   9    a cap, a threshold or the balance stopped it
   10   the ledger is damaged, newer or can't be written; the disk is full
-  11   the batch is running in another process
+  11   the batch is running in another process, or the account is being compared
   130  interrupted (143: terminated), after answers on their way were stored
 
 Variables:

@@ -30,6 +30,14 @@ impl Listing {
             Self::Entries => "entries",
         }
     }
+
+    /// Where its rows are kept.
+    fn table(self) -> &'static str {
+        match self {
+            Self::Orders => "seen_orders",
+            Self::Entries => "seen_entries",
+        }
+    }
 }
 
 /// A range of the provider's lists, read for one comparison.
@@ -309,6 +317,9 @@ impl Ledger {
                 insert_rows(connection, &stretch, &page.rows, &prefix)?;
                 let rows = count_rows(connection, &stretch)?;
                 let after = stretch.behind(&page, rows);
+                if after.pass != stretch.pass || after.end == Some(StretchEnd::Unstable) {
+                    drop_repeats(connection, &stretch)?;
+                }
                 step(connection, &stretch, &after, at)?;
                 Ok(after)
             })
@@ -446,17 +457,41 @@ fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
+/// A row that is seen twice in the first pass has moved from page to page. When that did not make up the count, it is
+/// taken for two from the second pass on, until that turns out to be wrong.
+fn is_repeat(connection: &Connection, stretch: &Stretch, name: &str) -> Result<bool> {
+    if stretch.pass == 1 {
+        return Ok(false);
+    }
+    let query = format!(
+        "SELECT pass = ?3 AND stretch = ?4 FROM {} WHERE reading_id = ?1 AND key = ?2",
+        stretch.listing.table()
+    );
+    let seen = connection
+        .prepare_cached(&query)?
+        .query_row((stretch.reading, name, stretch.pass, stretch.number), |row| {
+            row.get(0)
+        })
+        .optional()?;
+    Ok(seen.unwrap_or(false))
+}
+
+fn drop_repeats(connection: &Connection, stretch: &Stretch) -> Result<()> {
+    let query = format!(
+        "DELETE FROM {} WHERE reading_id = ?1 AND stretch = ?2 AND key GLOB '* @[0-9]*'",
+        stretch.listing.table()
+    );
+    connection.execute(&query, (stretch.reading, stretch.number))?;
+    Ok(())
+}
+
 fn count_rows(connection: &Connection, stretch: &Stretch) -> Result<u64> {
-    let query = match stretch.listing {
-        Listing::Orders => {
-            "SELECT count(*) FROM seen_orders WHERE reading_id = ?1 AND stretch = ?2 AND pass = ?3"
-        }
-        Listing::Entries => {
-            "SELECT count(*) FROM seen_entries WHERE reading_id = ?1 AND stretch = ?2 AND pass = ?3"
-        }
-    };
+    let query = format!(
+        "SELECT count(*) FROM {} WHERE reading_id = ?1 AND stretch = ?2 AND pass = ?3",
+        stretch.listing.table()
+    );
     let count: i64 = connection
-        .prepare_cached(query)?
+        .prepare_cached(&query)?
         .query_row((stretch.reading, stretch.number, stretch.pass), |row| row.get(0))?;
     Ok(u64::try_from(count).unwrap_or(0))
 }
@@ -467,17 +502,27 @@ fn insert_rows(connection: &Connection, stretch: &Stretch, rows: &PageRows, pref
     match rows {
         PageRows::Orders(orders) => {
             for seen in orders {
-                insert_order(connection, whose, seen, &names.of_order(seen), prefix)?;
+                let name = told_apart(connection, stretch, names.of_order(seen))?;
+                insert_order(connection, whose, seen, &name, prefix)?;
             }
         }
         PageRows::Entries(entries) => {
             for (index, entry) in entries.iter().enumerate() {
                 let place = i64::from(stretch.next_page) * 1_000 + i64::try_from(index).unwrap_or_default();
-                insert_entry(connection, whose, entry, &names.of_entry(entry), place)?;
+                let name = told_apart(connection, stretch, names.of_entry(entry))?;
+                insert_entry(connection, whose, entry, &name, place)?;
             }
         }
     }
     Ok(())
+}
+
+fn told_apart(connection: &Connection, stretch: &Stretch, name: String) -> Result<String> {
+    if is_repeat(connection, stretch, &name)? {
+        Ok(format!("{name} @{}", stretch.next_page))
+    } else {
+        Ok(name)
+    }
 }
 
 /// Names rows by what they are, so that one that has moved to another page is known again. Two that are alike on one
@@ -716,5 +761,86 @@ mod tests {
             .map(|name| names.tell_apart(name.to_owned()))
             .into();
         assert_eq!(told, ["a", "a #2", "b"]);
+    }
+
+    fn entry(id: &str) -> Entry {
+        Entry {
+            id: Some(id.to_owned()),
+            word: "FLEXY".to_owned(),
+            direction: Some(Direction::Out),
+            amount: Money::from_dinars(500),
+            before: None,
+            after: None,
+            subject: Some("order".to_owned()),
+            at: Some(Timestamp::UNIX_EPOCH),
+        }
+    }
+
+    /// Reads pages of lines, each with the total that it tells and whether it is the last.
+    async fn read(pages: &[(&[&str], u64, bool)]) -> Result<(Stretch, i64)> {
+        let place = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+        let ledger = Ledger::open(&place.path().join("ledger.db"))?;
+        let account = Account {
+            username: "+213770000000".to_owned(),
+            environment: crate::domain::Environment::Sandbox,
+        };
+        let now = Timestamp::UNIX_EPOCH;
+        let reading = ledger
+            .begin_reading(&account, "today", (now, now), (now, now), now)
+            .await?;
+        let mut stretch = ledger
+            .begin_stretch(&reading, Listing::Entries, 1, (now, now))
+            .await?;
+        for (ids, total, is_last) in pages {
+            let page = StoredPage {
+                rows: PageRows::Entries(ids.iter().map(|id| entry(id)).collect()),
+                unreadable: 0,
+                total: Some(*total),
+                is_last: *is_last,
+            };
+            stretch = ledger.store_page(stretch, page, &account, now).await?;
+        }
+        assert_eq!(ledger.stretches(&reading, Listing::Entries)?, [stretch.clone()]);
+        let rows = ledger
+            .reader()
+            .query_row("SELECT count(*) FROM seen_entries", [], |row| row.get(0))?;
+        ledger.drop_readings(&account, None).await?;
+        assert!(ledger.open_reading(&account, "today", now)?.is_none());
+        Ok((stretch, rows))
+    }
+
+    #[tokio::test]
+    async fn a_row_that_moves_to_the_next_page_is_one() -> Result<()> {
+        let (stretch, rows) = read(&[
+            (&["c", "b"], 3, false),
+            (&["b", "a"], 4, true),
+            (&["d", "c"], 4, false),
+            (&["b", "a"], 4, true),
+        ])
+        .await?;
+        assert_eq!((stretch.end, stretch.pass, rows), (Some(StretchEnd::Whole), 2, 4));
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_row_that_is_there_twice_again_and_again_is_two() -> Result<()> {
+        let twice: &[(&[&str], u64, bool)] = &[(&["a", "b"], 3, false), (&["b"], 3, true)];
+        let (stretch, rows) = read(&[twice, twice].concat()).await?;
+        assert_eq!((stretch.end, stretch.pass, rows), (Some(StretchEnd::Whole), 2, 3));
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_for_two_by_mistake_is_one_again() -> Result<()> {
+        let pages: &[(&[&str], u64, bool)] = &[
+            (&["b", "a"], 3, true),
+            (&["b", "a"], 3, false),
+            (&["a"], 4, true),
+            (&["d", "c"], 4, false),
+            (&["b", "a"], 4, true),
+        ];
+        let (stretch, rows) = read(pages).await?;
+        assert_eq!((stretch.end, stretch.pass, rows), (Some(StretchEnd::Whole), 3, 4));
+        Ok(())
     }
 }

@@ -90,14 +90,15 @@ impl Chain {
 
     /// The next line.
     pub fn push(&mut self, entry: SeenEntry) {
+        let at = moment(&entry);
+        self.waiting.push_back(entry);
         while self
             .waiting
             .front()
-            .is_some_and(|first| later(moment(first), APART) < moment(&entry))
+            .is_some_and(|first| later(moment(first), APART) < at)
         {
             self.take_next();
         }
-        self.waiting.push_back(entry);
     }
 
     /// The end of all lines.
@@ -116,49 +117,76 @@ impl Chain {
     fn take_next(&mut self) {
         let Some(first) = self.waiting.front() else { return };
         let limit = later(moment(first), APART);
-        let follows = |entry: &SeenEntry| match (entry.before, self.balance) {
-            (Some(before), Some(balance)) => is_same(before, balance),
-            _ => true,
-        };
         let place = self
             .waiting
             .iter()
             .take(LOOKED_AT_MAX)
             .take_while(|entry| moment(entry) <= limit)
-            .position(follows);
-        if let Some(entry) = self.waiting.remove(place.unwrap_or(0)) {
-            self.follow(entry);
+            .position(|entry| self.leads_to(entry));
+        if let Some(place) = place {
+            let next = self.waiting.remove(place);
+            next.into_iter().for_each(|entry| self.follow(entry));
+        } else if let Some(entry) = self.waiting.pop_front() {
+            // The balance goes on without it: the line moved no money.
+            let is_aside =
+                self.balance.is_some() && self.waiting.front().is_some_and(|next| self.leads_to(next));
+            if is_aside {
+                self.pass_over(entry);
+            } else {
+                self.follow(entry);
+            }
+        }
+    }
+
+    fn leads_to(&self, entry: &SeenEntry) -> bool {
+        match (entry.before, self.balance) {
+            (Some(before), Some(balance)) => is_same(before, balance),
+            _ => true,
+        }
+    }
+
+    fn counts(&self, entry: &SeenEntry) -> bool {
+        let at = moment(entry);
+        at >= self.range.0 && at < self.range.1
+    }
+
+    /// A line that says that money moved while the balance says that it did not.
+    fn pass_over(&mut self, entry: SeenEntry) {
+        let (Some(balance), Some(direction)) = (self.balance, entry.direction) else {
+            return;
+        };
+        if self.counts(&entry) {
+            self.add(balance, balance, direction, entry.amount);
+            self.gaps.push(Gap {
+                expected: balance + direction.signed(entry.amount),
+                found: balance,
+                is_within: false,
+                entry,
+            });
         }
     }
 
     fn follow(&mut self, entry: SeenEntry) {
-        let at = moment(&entry);
-        let counts = at >= self.range.0 && at < self.range.1;
+        let counts = self.counts(&entry);
         let (Some(before), Some(after), Some(direction)) = (entry.before, entry.after, entry.direction)
         else {
             self.bare += u64::from(counts);
             self.balance = entry.after;
             return;
         };
+        let gap = |expected: Money, found: Money, is_within: bool| {
+            (!is_same(expected, found)).then(|| Gap {
+                entry: entry.clone(),
+                expected,
+                found,
+                is_within,
+            })
+        };
         if counts {
+            let between = self.balance.and_then(|balance| gap(balance, before, false));
+            let within = gap(before + direction.signed(entry.amount), after, true);
+            self.gaps.extend([between, within].into_iter().flatten());
             self.add(before, after, direction, entry.amount);
-            if let Some(balance) = self.balance.filter(|balance| !is_same(*balance, before)) {
-                self.gaps.push(Gap {
-                    entry: entry.clone(),
-                    expected: balance,
-                    found: before,
-                    is_within: false,
-                });
-            }
-            let expected = before + direction.signed(entry.amount);
-            if !is_same(expected, after) {
-                self.gaps.push(Gap {
-                    entry,
-                    expected,
-                    found: after,
-                    is_within: true,
-                });
-            }
         }
         self.balance = Some(after);
     }
@@ -280,6 +308,22 @@ mod tests {
             line(111, "500", "-200", "300"),
         ];
         assert!(jumps(lines).is_empty());
+    }
+
+    #[test]
+    fn a_line_that_moves_no_money_is_one_gap_of_its_amount() {
+        for copied_at in [110, 115, 120] {
+            let copy = line(copied_at, "1000", "-500", "500");
+            let mut lines = vec![
+                line(110, "1000", "-500", "500"),
+                line(111, "500", "-200", "300"),
+                line(130, "300", "-100", "200"),
+                line(140, "200", "-100", "100"),
+                copy,
+            ];
+            lines.sort_by_key(|line| line.at);
+            assert_eq!(jumps(lines), [("500".to_owned(), false)], "{copied_at}");
+        }
     }
 
     #[test]

@@ -49,11 +49,24 @@ pub(super) fn judge(compared: &Compared, known: Known) -> Vec<Finding> {
         .as_ref()
         .filter(|_| !differs)
         .and_then(|order| cost(order, compared, has_entries));
-    if has_entries {
-        findings.extend(money(compared, cost.is_some(), is_contradicted));
+    let money = has_entries.then(|| money(compared, cost.is_some(), is_contradicted));
+    match (money.flatten(), findings.as_mut_slice()) {
+        // Nothing was lost by it, and the order itself is the difference.
+        (Some(finding), [foreign]) if differs && finding.kind == Kind::DebitMissing => {
+            *foreign = foreign.clone().detail(Kind::DebitMissing.meaning());
+        }
+        (finding, _) => findings.extend(finding),
     }
     findings.extend(cost);
     findings
+}
+
+/// Whether the order itself is another one than ours.
+fn is_another(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::DetailsDiffer | Kind::ForeignOrder | Kind::Conflict | Kind::RefTwice
+    )
 }
 
 fn foreign(conflict: Option<&Order>, compared: &Compared) -> Finding {
@@ -278,7 +291,6 @@ fn trouble(due: Due, moved: Moved, cost: Option<Money>) -> Option<(Kind, Money, 
             (!is_free).then_some((Kind::DebitMissing, missing, minus(missing)))
         }
         (Due::Paid, _) => Some((Kind::RefundOfFulfilled, refunded, minus(refunded))),
-        (Due::Open, _) => Some((Kind::RefundDuplicated, minus(out), out)),
         (Due::Back, 0) => (!is_same(debited, refunded))
             .then(|| (Kind::RefundDiffers, refunded - debited, refunded - debited)),
         (Due::Back, net) if net > 0 && refunds > 0 => Some((Kind::DebitDuplicated, out, out)),
@@ -286,7 +298,7 @@ fn trouble(due: Due, moved: Moved, cost: Option<Money>) -> Option<(Kind, Money, 
         (Due::Back, _) if debits == 0 && refunds == 1 => {
             Some((Kind::DebitMissing, refunded, minus(refunded)))
         }
-        (Due::Back, _) => Some((Kind::RefundDuplicated, minus(out), out)),
+        (Due::Back | Due::Open, _) => Some((Kind::RefundDuplicated, minus(out), out)),
     }
 }
 

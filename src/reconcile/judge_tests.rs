@@ -277,7 +277,13 @@ fn orders_that_are_not_ours_are_told_apart() {
         moved: of((0, "0", 0, "0")),
         ..foreign
     };
-    assert_eq!(kinds(&unpaid), ["foreign_order", "debit_missing"]);
+    assert_eq!(kinds(&unpaid), ["foreign_order"], "nothing was lost by it");
+    let owed = Compared {
+        theirs: compared(State::Refunded, "REFUNDED", of(PAID)).theirs,
+        moved: of(PAID),
+        ..unpaid
+    };
+    assert_eq!(kinds(&owed), ["foreign_order", "refund_missing"]);
 }
 
 #[test]

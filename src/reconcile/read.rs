@@ -125,8 +125,8 @@ pub(super) async fn entries(desk: &Desk, reading: &Reading, part: u32, tell: Tel
             let pause = desk.stop.sleep(desk.pace.settle_delay).await;
             pause.map_err(Halted::Interrupted)?;
             let end = later(reading.theirs.1, REVIEW_MAX).min(now_there(desk));
-            let begin = earlier(first.between.1, OVERLAP);
-            (begin, end.max(begin))
+            let from = earlier(first.between.1, OVERLAP);
+            (from, end.max(from))
         }
         _ => (earlier(reading.theirs.0, MARGIN), margin_behind(desk, reading)),
     };

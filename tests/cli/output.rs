@@ -131,6 +131,13 @@ fn the_shapes_of_json_are_a_contract() {
     let dry_batch = sheet.batch(&["--dry-run"]).expect_exit(0).json();
     let started = sheet.batch(&["--yes", "--limit", "1"]).json();
     let batch = sheet.send().expect_exit(0).json();
+    shop.provider.advance(60);
+    shop.provider
+        .make_order("counter", "0661000000", "PREPAID_MOBILIS", 100);
+    let reconciled = shop
+        .run(&["reconcile", "--since", "7d", "-o", "json"])
+        .expect_exit(5)
+        .json();
     let shapes = [
         ("balance", json(&["balance"])),
         ("plans", json(&["plans"])),
@@ -140,6 +147,7 @@ fn the_shapes_of_json_are_a_contract() {
         ("batch november.csv --yes --limit 1", shape(&started)),
         ("batch november.csv --yes", shape(&batch)),
         ("batch --list", json(&["batch", "--list"])),
+        ("reconcile", shape(&reconciled)),
         ("ref list", json(&["ref", "list"])),
         ("ref show", json(&["ref", "show", "order-1"])),
         ("ref audit", json(&["ref", "audit"])),
@@ -289,6 +297,7 @@ fn the_whole_help() {
         "ref show",
         "ref settle",
         "ref audit",
+        "reconcile",
         "config",
         "config init",
         "config show",

@@ -47,7 +47,7 @@ pub fn found(outcome: &Outcome<'_>) -> Vec<(String, String)> {
 
 /// Nothing differs, nothing is reported.
 #[track_caller]
-pub fn expect_agreement<'shop>(outcome: Outcome<'shop>) -> Outcome<'shop> {
+pub fn expect_agreement(outcome: Outcome<'_>) -> Outcome<'_> {
     let outcome = outcome.expect_exit(0);
     assert_eq!(found(&outcome), [], "{outcome:?}");
     let json = outcome.json();

@@ -75,7 +75,6 @@ fn each_tampering_is_found_and_named_and_nothing_else_is() {
             continue;
         }
         let outcome = shop.run(&RECONCILE);
-        println!("{deed} {reference}");
         only(&outcome, kind, named);
         // Nothing of it was written into the ledger.
         assert_eq!(shop.ledger()["single"], "fulfilled");

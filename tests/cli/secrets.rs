@@ -39,6 +39,7 @@ fn the_key_is_nowhere() {
         &["ref", "show", "order-1"][..],
         &["ref", "list"],
         &["ref", "check", "order-1"],
+        &["reconcile", "--since", "7d"],
     ] {
         expect_secret(
             &shop,

@@ -190,9 +190,7 @@ mod tests {
     fn the_same_words_name_the_same_reading_although_time_goes_on() {
         let asked = |since: &str, now: &str| {
             let range = range(&request(Some(since), None), moment(now));
-            range
-                .map(|range| range.asked)
-                .unwrap_or_else(|error| panic!("{error}"))
+            range.map_or_else(|error| panic!("{error}"), |range| range.asked)
         };
         let (one, other) = ("2026-11-24T10:00:00Z", "2026-11-24T10:07:00Z");
         for since in ["12h", "yesterday", "2026-11-01"] {

@@ -123,9 +123,8 @@ impl Chain {
             .take(LOOKED_AT_MAX)
             .take_while(|entry| moment(entry) <= limit)
             .position(|entry| self.leads_to(entry));
-        if let Some(place) = place {
-            let next = self.waiting.remove(place);
-            next.into_iter().for_each(|entry| self.follow(entry));
+        if let Some(next) = place.and_then(|place| self.waiting.remove(place)) {
+            self.follow(&next);
         } else if let Some(entry) = self.waiting.pop_front() {
             // The balance goes on without it: the line moved no money.
             let is_aside =
@@ -133,7 +132,7 @@ impl Chain {
             if is_aside {
                 self.pass_over(entry);
             } else {
-                self.follow(entry);
+                self.follow(&entry);
             }
         }
     }
@@ -166,8 +165,8 @@ impl Chain {
         }
     }
 
-    fn follow(&mut self, entry: SeenEntry) {
-        let counts = self.counts(&entry);
+    fn follow(&mut self, entry: &SeenEntry) {
+        let counts = self.counts(entry);
         let (Some(before), Some(after), Some(direction)) = (entry.before, entry.after, entry.direction)
         else {
             self.bare += u64::from(counts);

@@ -68,7 +68,7 @@ kinds! {
         "the ref is another order's at the provider",
         "nothing was made by this ledger; a different top-up needs a ref of its own";
     StateContradicted = "state_contradicted", true,
-        "it has ended here, and otherwise at the provider; an end is never rewritten by the machine",
+        "it has ended here, and otherwise at the provider",
         "ask the provider's support which is true, with the id {id}";
     SettlementContradicted = "settlement_contradicted", true,
         "it was settled by hand, and the provider shows another end",
@@ -113,10 +113,10 @@ kinds! {
         "a line of the account does not add up",
         "ask the provider's support about this line";
     Adopted = "adopted", false,
-        "its answer was lost; the provider has it, and the ledger has taken it over",
+        "its answer was lost, and the provider has it; taken over",
         "nothing";
     Settled = "settled", false,
-        "it was open here and has ended at the provider; the ledger has taken that over",
+        "it was open here and has ended at the provider; taken over",
         "nothing";
     Absent = "absent", false,
         "its answer was lost, and the provider does not know it: nothing was made",

@@ -39,12 +39,7 @@ pub(super) fn judge(compared: &Compared, known: Known) -> Vec<Finding> {
         }
         other => findings.push(foreign(other.as_ref(), compared)),
     }
-    let differs = findings.iter().any(|finding| {
-        matches!(
-            finding.kind,
-            Kind::DetailsDiffer | Kind::ForeignOrder | Kind::Conflict
-        )
-    });
+    let differs = findings.iter().any(|finding| is_another(finding.kind));
     let cost = ours
         .as_ref()
         .filter(|_| !differs)

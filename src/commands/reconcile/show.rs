@@ -26,6 +26,11 @@ pub(super) fn show(session: &Session, connected: &Connected, report: &Report) ->
     let shown = match printer.format() {
         Format::Table => printer
             .record(summary(connected, report))
+            .and_then(|()| {
+                // The findings stand apart.
+                let is_seen = printer.terminal().stdout_is_terminal && !report.findings.is_empty();
+                if is_seen { printer.raw(b"\n") } else { Ok(()) }
+            })
             .and_then(|()| printer.list(findings(report))),
         Format::Csv => printer.list(findings(report)),
         Format::Json => {

@@ -1,4 +1,5 @@
-//! One process per batch: a lock that the system frees when the process ends, however it ends (design, section 4).
+//! One process per batch, and one per comparison: a lock that the system frees when the process ends, however it ends
+//! (design, section 4).
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};

@@ -70,6 +70,8 @@ pub struct Compared {
     pub before: Option<(State, Option<Money>)>,
     /// What the account shows of it.
     pub moved: Moved,
+    /// Whether the list has shown it; else it was asked about, and its lines may be out of reach.
+    pub is_listed: bool,
     /// Whether another of the provider's orders is the one that our order of this ref means.
     pub is_twin: bool,
 }
@@ -347,6 +349,7 @@ impl Comparison {
             ours: ours.map(|id| self.order(id)).transpose()?.flatten(),
             before: before.map(|state| (state, cost)),
             moved: read_moved(row)?,
+            is_listed: row.get("is_listed")?,
             is_twin: row.get("is_twin")?,
         })
     }

@@ -1,5 +1,5 @@
 -- The provider's orders of the range beside ours, without those that plainly agree: 5000 is half a centime.
-SELECT s.*, o.id AS ours, n.from_state, n.cost AS expected,
+SELECT s.*, s.stretch > 0 AS is_listed, o.id AS ours, n.from_state, n.cost AS expected,
        coalesce(m.debits, 0) AS debits, coalesce(m.refunds, 0) AS refunds,
        coalesce(m.debited, 0) AS debited, coalesce(m.refunded, 0) AS refunded,
        o.id IS NULL AND EXISTS (

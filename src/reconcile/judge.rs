@@ -214,6 +214,10 @@ impl Due {
 /// The lines of the account about one order. Where the two sides disagree about its end, money that fits either of
 /// them is no difference of its own.
 fn money(compared: &Compared, cost_differs: bool, is_contradicted: bool) -> Option<Finding> {
+    if !compared.is_listed && compared.moved.debits == 0 {
+        // It lies beside the range that was read, and so may its lines.
+        return None;
+    }
     let theirs = &compared.theirs;
     let there = Due::of(theirs.status.state());
     let here = compared

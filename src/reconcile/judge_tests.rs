@@ -68,6 +68,7 @@ fn compared(state: State, status: &str, moved: Moved) -> Compared {
         ours: Some(order(state, cost)),
         before: None,
         moved,
+        is_listed: true,
         is_twin: false,
     }
 }
@@ -308,4 +309,16 @@ fn a_cost_is_held_against_what_was_expected() {
     assert_eq!(kinds(&dear), ["settled", "cost_differs"]);
     dear.before = Some((State::Unknown, Some(money("480.005"))));
     assert_eq!(kinds(&dear), ["adopted"]);
+}
+
+#[test]
+fn the_lines_of_an_order_beside_the_range_may_be_out_of_reach() {
+    for lines in [(0, "0", 0, "0"), (0, "0", 1, "496.25")] {
+        let mut beside = compared(State::Refunded, "REFUNDED", of(lines));
+        beside.is_listed = false;
+        assert_eq!(kinds(&beside), [""; 0], "{lines:?}");
+    }
+    let mut beside = compared(State::Refunded, "REFUNDED", of(PAID));
+    beside.is_listed = false;
+    assert_eq!(kinds(&beside), ["refund_missing"]);
 }

@@ -60,7 +60,7 @@ pub(super) async fn open(desk: &Desk, range: &Range, tell: Tell<'_>) -> Result<R
     };
     // What is made from now on belongs to the next run.
     let to = to.min(now_there(desk).max(from));
-    let spans = (range.since, range.until.min(later(now, TOLD_TO)));
+    let spans = (range.since, range.until.min(now));
     Ok(desk
         .ledger
         .begin_reading(&desk.account, &range.asked, spans, (from, to), now)

@@ -314,7 +314,12 @@ impl Ledger {
         self.writer
             .write(move |connection| {
                 insert_rows(connection, &stretch, &page.rows, &prefix)?;
-                let rows = count_rows(connection, &stretch)?;
+                // Counting takes as long as there are rows: once a pass.
+                let rows = if page.is_last {
+                    count_rows(connection, &stretch)?
+                } else {
+                    0
+                };
                 let after = stretch.behind(&page, rows);
                 if after.pass != stretch.pass || after.end == Some(StretchEnd::Unstable) {
                     drop_repeats(connection, &stretch)?;
@@ -397,7 +402,7 @@ impl Ledger {
 }
 
 impl Stretch {
-    /// Where it stands behind a page, when so many rows of this pass are stored.
+    /// Where it stands behind a page; behind the last one, when so many rows of this pass are stored.
     fn behind(&self, page: &StoredPage, rows: u64) -> Self {
         let mut after = self.clone();
         after.unreadable += page.unreadable;

@@ -190,6 +190,7 @@ switches! {
     retry_after: RetryAfter = RetryAfter::Seconds, "seconds", "how `Retry-After` is written";
     rate_429_body: RateBody = RateBody::Envelope, "envelope", "the body of a 429";
     order_seconds: u32 = 16, "16", "simulated seconds from acceptance to the end of an order";
+    refund_after: u32 = 0, "0", "simulated seconds from `REFUNDED` until the money is back";
     review_hours: u32 = 24, "24", "simulated hours until `UNKNOWN_ERROR` settles";
     late_by: u32 = 5, "5", "simulated seconds that the fault `late_visibility` hides an order";
 }

@@ -151,6 +151,15 @@ fn open_orders_that_have_ended_are_moved() {
     );
     assert_eq!(shop.ledger()["review"], "fulfilled");
     assert_eq!(shop.ledger()["back"], "refunded");
+    let log = shop
+        .run(&["ref", "audit", "--limit", "0", "-o", "jsonl"])
+        .expect_exit(0);
+    let says_who = log
+        .stdout
+        .lines()
+        .any(|line| line.contains("\"act\"") && line.contains("reconcile"));
+    assert!(says_who, "it does not say what has moved them: {log:?}");
+    shop.run(&["ref", "audit", "--verify"]).expect_exit(0);
     expect_agreement(shop.run(&RECONCILE));
 }
 

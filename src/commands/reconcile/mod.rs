@@ -32,9 +32,11 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
     let now = session.clock.now();
     let range = range(request, now)?;
     let connected = session.connect().await?;
+    let desk = &connected.desk;
+    session.act(&desk.ledger, &desk.account, Vec::new()).await?;
     session.printer.note(&format!(
         "account {}; {} to {} in Algiers",
-        connected.desk.account,
+        desk.account,
         in_algiers(range.since),
         in_algiers(range.until)
     ));
@@ -44,7 +46,7 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
         next.clone(),
     );
     let progress = progress::Pages::new(session);
-    let compared = reconcile(&connected.desk, &range, &|event| progress.tell(event)).await;
+    let compared = reconcile(desk, &range, &|event| progress.tell(event)).await;
     drop(progress);
     let report = match compared {
         Ok(report) => report,

@@ -20,7 +20,7 @@ pub enum ExitCode {
     Refused,
     /// 4: the key is missing, wrong, disabled or blocked.
     Auth,
-    /// 5: the batch ended; some rows were rejected or refunded.
+    /// 5: the batch ended; some rows were rejected or refunded. Or the books differ, or could not all be compared.
     Partial,
     /// 6: at least one outcome is unknown.
     Unknown,
@@ -32,7 +32,7 @@ pub enum ExitCode {
     Limit,
     /// 10: the ledger is missing, damaged, newer, or the disk is full.
     Ledger,
-    /// 11: the batch is running elsewhere.
+    /// 11: the batch is running elsewhere, or the account is being compared.
     Busy,
     /// 130: interrupted by Ctrl-C, after answers in flight were stored.
     Interrupted,

@@ -3,8 +3,8 @@
 //! The rooms, from the street to the cellar; imports run one way, down:
 //!
 //! ```text
-//! main -> cli -> commands -> batch -> topup -> { api, ledger } -> domain
-//!                   `-> output, config          simulator stands apart
+//! main -> cli -> commands -> { batch, reconcile } -> topup -> { api, ledger } -> domain
+//!                   `-> output, config                        simulator stands apart
 //! ```
 
 pub mod api;
@@ -20,6 +20,7 @@ pub mod output;
 pub mod promise;
 #[cfg(test)]
 mod proof;
+pub mod reconcile;
 pub mod simulator;
 pub mod stop;
 pub mod topup;

@@ -13,6 +13,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "commands",
         &[
             "batch",
+            "reconcile",
             "topup",
             "api",
             "ledger",
@@ -34,6 +35,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("topup", &["promise", "api", "ledger", "domain", "clock", "stop"]),
     ("api", &["promise", "domain", "clock"]),
     ("ledger", &["promise", "domain", "error", "clock"]),
+    (
+        "reconcile",
+        &["topup", "api", "ledger", "domain", "clock", "stop"],
+    ),
     ("output", &["domain", "error", "clock"]),
     ("config", &["domain", "error", "clock"]),
     ("error", &["domain"]),

@@ -45,6 +45,12 @@ pub(super) fn encode(text: &str) -> String {
     utf8_percent_encode(text, ESCAPED).to_string()
 }
 
+/// A page of 100 rows between two moments.
+fn page_query(page: u32, from: jiff::Timestamp, to: jiff::Timestamp) -> String {
+    let (from, to) = (encode(&format!("{from:.3}")), encode(&format!("{to:.3}")));
+    format!("page={page}&pageSize=100&from={from}&to={to}")
+}
+
 /// What can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Endpoint {
@@ -62,6 +68,8 @@ pub enum Endpoint {
     CheckId,
     /// `GET /v3/mobile/list`.
     List,
+    /// `GET /v3/account/transactions`.
+    Transactions,
 }
 
 impl Endpoint {
@@ -75,6 +83,7 @@ impl Endpoint {
             Self::CheckRef => "check-ref",
             Self::CheckId => "check-id",
             Self::List => "list",
+            Self::Transactions => "transactions",
         }
     }
 }
@@ -164,7 +173,7 @@ impl Calls {
             Endpoint::Send => &self.sends,
             Endpoint::List => &self.lists,
             Endpoint::CheckRef | Endpoint::CheckId => &self.checks,
-            Endpoint::Validate | Endpoint::Balance | Endpoint::Plans => &self.others,
+            Endpoint::Validate | Endpoint::Balance | Endpoint::Plans | Endpoint::Transactions => &self.others,
         }
     }
 }
@@ -256,10 +265,16 @@ impl Client {
 
     /// A page of 100 orders made between two moments. Pages count from 1.
     pub async fn list(&self, page: u32, from: jiff::Timestamp, to: jiff::Timestamp) -> Exchange {
-        let (from, to) = (encode(&format!("{from:.3}")), encode(&format!("{to:.3}")));
+        let query = page_query(page, from, to);
+        self.get(Endpoint::List, format!("/v3/mobile/list?{query}")).await
+    }
+
+    /// A page of 100 lines of the account between two moments. Pages count from 1.
+    pub async fn transactions(&self, page: u32, from: jiff::Timestamp, to: jiff::Timestamp) -> Exchange {
+        let query = page_query(page, from, to);
         self.get(
-            Endpoint::List,
-            format!("/v3/mobile/list?page={page}&pageSize=100&from={from}&to={to}"),
+            Endpoint::Transactions,
+            format!("/v3/account/transactions?{query}"),
         )
         .await
     }

@@ -5,6 +5,7 @@
 
 mod answer;
 mod client;
+mod entries;
 mod fault;
 mod limiter;
 mod redact;
@@ -15,6 +16,7 @@ mod wire;
 
 pub use answer::{Answer, Envelope, ErrorBody, Exchange, Outcome};
 pub use client::{CallCounts, Client, ClientError, ClientOptions, Endpoint};
+pub use entries::{EntryPage, read_entries};
 pub use fault::{AuthFault, Fault, read_data};
 pub use limiter::{Limiter, Rate};
 pub use redact::withhold;

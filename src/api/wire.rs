@@ -30,6 +30,8 @@ pub struct Page {
     pub rows: usize,
     /// How many pages there are, where the provider says.
     pub pages: Option<u64>,
+    /// How many rows all pages have together, where the provider says.
+    pub total: Option<u64>,
 }
 
 /// A string, or a number as its digits.
@@ -186,15 +188,7 @@ fn read_offer(row: &Value) -> Option<Offer> {
 /// Reads a page of the list: rows under `items`, `topups` or bare; pagination in `data` or in `meta`. None
 /// where there are no rows to be seen, not even an empty list.
 pub fn read_page(data: &Value, meta: Option<&Value>) -> Option<Page> {
-    let rows = data
-        .get("items")
-        .or_else(|| data.get("topups"))
-        .unwrap_or(data)
-        .as_array()?;
-    let pages = [Some(data), meta].into_iter().flatten().find_map(|place| {
-        let pagination = place.get("pagination").unwrap_or(place);
-        text(pagination, "totalPages")?.parse().ok()
-    });
+    let rows = rows(data)?;
     let readable = rows
         .iter()
         .filter_map(|row| Some((read_seen(row)?, row.to_string())));
@@ -203,7 +197,24 @@ pub fn read_page(data: &Value, meta: Option<&Value>) -> Option<Page> {
         orders,
         texts,
         rows: rows.len(),
-        pages,
+        pages: pagination(data, meta, "totalPages"),
+        total: pagination(data, meta, "totalResults"),
+    })
+}
+
+/// The rows of a page, wherever they stand.
+pub(super) fn rows(data: &Value) -> Option<&Vec<Value>> {
+    data.get("items")
+        .or_else(|| data.get("topups"))
+        .unwrap_or(data)
+        .as_array()
+}
+
+/// A count of the pagination, in `data` or in `meta`.
+pub(super) fn pagination(data: &Value, meta: Option<&Value>, name: &str) -> Option<u64> {
+    [Some(data), meta].into_iter().flatten().find_map(|place| {
+        let pagination = place.get("pagination").unwrap_or(place);
+        text(pagination, name)?.parse().ok()
     })
 }
 

@@ -238,7 +238,7 @@ impl Sweep<'_> {
                 Err(SweptTo::End | SweptTo::Unclear(_)) => break,
             };
             let is_last = page.is_last;
-            let swept = self.desk.take_over(self.batch, page).await?;
+            let swept = self.desk.take_over(Some(self.batch), page).await?;
             seen += swept.seen;
             for (from, order) in swept.moved {
                 self.tell(Found::Moved(from, Box::new(order))).await;

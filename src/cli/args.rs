@@ -89,6 +89,9 @@ pub(super) enum Command {
     /// Close a day, a month or a range: what was sold, what it cost, what came back, what is open
     #[command(after_help = help::REPORT)]
     Report(ReportArgs),
+    /// Compare the ledger with the provider's list and account over a range; never sends
+    #[command(after_help = help::RECONCILE, after_long_help = help::reconcile())]
+    Reconcile(ReconcileArgs),
     /// Make, show and check the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -330,6 +333,19 @@ impl From<SettledAsArg> for SettledAs {
             SettledAsArg::WrittenOff => Self::WrittenOff,
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReconcileArgs {
+    /// From then on: a day, an exact time, `today`, `yesterday`, or how long ago, as in `7d` (default: yesterday)
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<When>,
+    /// Up to then; a day counts whole (default: today)
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<When>,
+    /// Read all of it anew, although an earlier run was cut off less than an hour ago
+    #[arg(long)]
+    pub fresh: bool,
 }
 
 #[derive(Debug, Args)]

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::simulator::{FAULTS, SWITCHES};
+use crate::commands::reconcile::FindingKind;
+use crate::simulator::{FAULTS, SWITCHES, TAMPERINGS};
 
 /// The examples of the first page: one text for the short and the long help.
 macro_rules! examples {
@@ -15,6 +16,7 @@ Examples:
   oneclick send --plan auto --phone '0778 03 73 40' --amount 500
   oneclick batch november.csv
   oneclick ref check
+  oneclick reconcile
 "
     };
 }
@@ -30,13 +32,13 @@ Exit codes:
   2    usage, a bad file, a missing confirmation
   3    refused before it was made, or refunded
   4    the key is missing, wrong, disabled or blocked
-  5    the batch ended; some rows were rejected or refunded
+  5    the batch ended, some rows were rejected or refunded; the books differ
   6    at least one outcome is unknown: it may have been paid
   7    unavailable; nothing was sent
   8    accepted, not final when the waiting ended
   9    a cap, a threshold or the balance stopped it
   10   the ledger is damaged, newer or can't be written; the disk is full
-  11   the batch is running in another process
+  11   the batch is running in another process, or the account is being compared
   130  interrupted (143: terminated), after answers on their way were stored
 
 Variables:
@@ -77,6 +79,42 @@ its ref, or by the batch's name, phone, plan, amount and how often they occur, s
 may be sorted, saved anew, shortened or added to. `november.results.csv` says what became of
 every row; `november.retry.csv` has those that were not delivered. The first Ctrl-C sends no new
 rows and awaits the answers on their way; the second leaves at once.";
+
+/// The examples of `reconcile`: one text for the short and the long help.
+macro_rules! reconciling {
+    () => {
+        "\
+Examples:
+  oneclick reconcile
+  oneclick reconcile --since 2026-11-01 --until 2026-11-30 -o csv > november.csv
+  oneclick reconcile --since today --quiet || echo 'the books differ'
+
+Both sides are read over the range and a little around it, within the quota: about two calls for
+a hundred orders. What was read is kept: after Ctrl-C or a cut the same command goes on where it
+stopped, within an hour. Open orders that have ended at the provider are moved in the ledger, as
+`oneclick ref check` does; what has ended here is never rewritten.
+
+It exits with 0 only when all agrees; with 5 when something differs or could not be compared, and
+with 6 while it is unknown what became of an order. Amounts that differ by half a centime at most
+are the same: how the provider rounds is not known."
+    };
+}
+
+pub(super) const RECONCILE: &str = concat!(
+    reconciling!(),
+    "\n\n`oneclick reconcile --help` lists what may be found."
+);
+
+/// With every kind of finding.
+pub(super) fn reconcile() -> String {
+    let mut text = String::from(concat!(reconciling!(), "\n\nWhat may be found:\n"));
+    for kind in FindingKind::ALL {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "  {:<23} {}", kind.word(), kind.meaning());
+    }
+    text.push_str("\nThe last three are no differences: they say what this run has moved.");
+    text
+}
 
 pub(super) const CHECK: &str = "\
 Examples:
@@ -158,8 +196,8 @@ Refs, plans and profiles are completed from the ledger and the configuration, wi
 /// The faults and switches of the simulator.
 pub(super) fn simulate() -> String {
     let mut text = String::from(
-        "Faults strike the endpoint `send` unless another is named (check-ref, check-id, list, balance,\n\
-         plans, validate, any): `answer_lost=5%` at random, `answer_lost@1` the first call,\n\
+        "Faults strike the endpoint `send` unless another is named (check-ref, check-id, list, transactions,\n\
+         balance, plans, validate, any): `answer_lost=5%` at random, `answer_lost@1` the first call,\n\
          `hang_after:list@2-3` the second and third call of another one.\n\nFaults:\n",
     );
     for (name, meaning) in FAULTS {
@@ -174,7 +212,12 @@ pub(super) fn simulate() -> String {
         "\nBooks and controls, for tests: GET /_simulator/books; POST /_simulator/deposit\n\
          {\"amount\":\"1000\"}, /_simulator/advance {\"seconds\":3600}, /_simulator/faults\n\
          {\"faults\":[\"answer_lost=5%\"]}, /_simulator/switch {\"name\":\"check_ref\",\"value\":\"raw\"},\n\
-         /_simulator/order {\"ref\":\"r\",\"phone\":\"0778037340\",\"plan_code\":\"PREPAID_DJEZZY\",\"amount\":500}.",
+         /_simulator/order {\"ref\":\"r\",\"phone\":\"0778037340\",\"plan_code\":\"PREPAID_DJEZZY\",\"amount\":500}.\n\n\
+         POST /_simulator/tamper {\"what\":\"drop_refund\",\"ref\":\"r\"} changes the books behind everybody's back,\n\
+         to rehearse `oneclick reconcile`; with --store it stays. What can be done, and what it needs:\n",
     );
+    for (word, needs, meaning) in TAMPERINGS {
+        let _ = writeln!(text, "  {word:<18} {needs:<11} {meaning}");
+    }
     text
 }

@@ -1,11 +1,13 @@
 //! From what was typed to what is wanted.
 
 use super::args::{
-    BalanceArgs, BatchArgs, Cli, Command, ConfigCommand, ListArgs, PlanArg, PlansArgs, RefCommand,
-    ReportArgs, SendArgs, SimulateArgs,
+    BalanceArgs, BatchArgs, Cli, Command, ConfigCommand, ListArgs, PlanArg, PlansArgs, ReconcileArgs,
+    RefCommand, ReportArgs, SendArgs, SimulateArgs,
 };
 use super::complete;
-use crate::commands::{Globals, Request, balance, batch, config, plans, refs, report, send, simulate};
+use crate::commands::{
+    Globals, Request, balance, batch, config, plans, reconcile, refs, report, send, simulate,
+};
 use crate::config::Overrides;
 use crate::domain::{Environment, When};
 use crate::error::{Error, Result};
@@ -48,6 +50,14 @@ impl Cli {
             Command::Batch(typed) => Request::Batch(batching(*typed, words)),
             Command::Ref(typed) => Request::Refs(refs_request(typed)),
             Command::Report(typed) => Request::Report(reporting(typed)),
+            Command::Reconcile(ReconcileArgs { since, until, fresh }) => {
+                Request::Reconcile(reconcile::Request {
+                    since,
+                    until,
+                    fresh,
+                    typed: words.iter().skip(1).cloned().collect(),
+                })
+            }
             Command::Config(typed) => Request::Config(config_request(typed, profile)),
             Command::Simulate(typed) => Request::Simulate(simulate_request(*typed)?),
             Command::Completions { shell } => Request::Text(complete::script(shell)?),

@@ -9,6 +9,7 @@ mod desk;
 mod link;
 mod outcome;
 pub mod plans;
+pub mod reconcile;
 pub mod refs;
 pub mod report;
 pub mod send;
@@ -34,6 +35,8 @@ pub enum Request {
     Refs(refs::Request),
     /// `report`
     Report(report::Request),
+    /// `reconcile`
+    Reconcile(reconcile::Request),
     /// `config …`
     Config(config::Request),
     /// `simulate`
@@ -97,6 +100,7 @@ fn dispatch(session: &Session, request: Request) -> Result<ExitCode> {
         Request::Send(request) => session.block_on(send::run(session, &request)),
         Request::Refs(request) => session.block_on(refs::run(session, request)),
         Request::Report(request) => session.block_on(report::run(session, &request)),
+        Request::Reconcile(request) => session.block_on(reconcile::run(session, &request)),
         Request::Config(request) => session.block_on(config::run(session, &request)),
         Request::Simulate(request) => session.block_on(simulate::run(session, request)),
     }

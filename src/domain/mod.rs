@@ -3,6 +3,7 @@
 mod account;
 mod amount;
 mod cell;
+mod entry;
 pub mod foreign;
 mod label;
 mod money;
@@ -18,6 +19,7 @@ mod when;
 pub use account::{Account, Environment, EnvironmentError, KeyFingerprint, hex};
 pub use amount::{Amount, AmountError, AmountNote, AmountReading};
 pub use cell::{CellNote, as_text, shown};
+pub use entry::{Direction, Entry, EntryKind};
 pub use label::{Label, LabelError, RowRefs};
 pub use money::{Money, MoneyError, Multiplier, group_thousands};
 pub use order::{Difference, Intent, Offer, Order, ProviderStatus, Seen, SettledBy, TopupId, Verdict};

@@ -8,6 +8,10 @@ use rust_decimal::Decimal;
 
 use super::Amount;
 
+/// Millionths in a dinar, and the decimals that they have.
+const MICROS: i64 = 1_000_000;
+const MICROS_SCALE: u32 = 6;
+
 /// Algerian dinars (DZD) as an exact decimal: costs and balances. May be negative (a difference).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Money(Decimal);
@@ -34,6 +38,24 @@ impl Money {
             .map_or(("", text.as_str()), |rest| ("-", rest));
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "00"));
         format!("{sign}{}.{fraction:0<2}", group_thousands(whole))
+    }
+
+    /// In millionths of a dinar, rounded to the nearest: what a database can add up exactly. None where it is
+    /// beyond all money.
+    pub fn micros(self) -> Option<i64> {
+        let scaled = self.0.checked_mul(Decimal::from(MICROS))?;
+        i64::try_from(scaled.round()).ok()
+    }
+
+    /// So many millionths of a dinar.
+    pub fn from_micros(micros: i64) -> Self {
+        Self(Decimal::from_i128_with_scale(i128::from(micros), MICROS_SCALE))
+    }
+
+    /// Without its sign.
+    #[must_use]
+    pub fn abs(self) -> Self {
+        Self(self.0.abs())
     }
 
     /// Whether it is below zero.
@@ -201,6 +223,20 @@ mod tests {
             assert_eq!(money(text).to_string(), plain);
             assert_eq!(money(text).grouped(), grouped);
         }
+    }
+
+    #[test]
+    fn millionths_go_there_and_back() {
+        for (text, micros) in [
+            ("496.25", 496_250_000),
+            ("-0.0001", -100),
+            ("0", 0),
+            ("1326.1299999999", 1_326_130_000),
+        ] {
+            assert_eq!(money(text).micros(), Some(micros), "{text}");
+        }
+        assert_eq!(Money::from_micros(496_250_000).to_string(), "496.25");
+        assert_eq!(money("99999999999999999999").micros(), None);
     }
 
     #[test]

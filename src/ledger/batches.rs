@@ -337,16 +337,21 @@ impl Ledger {
         Ok(rows::orders(&self.reader(), "WHERE id = :id", named_params! {":id": row.id})?.pop())
     }
 
-    /// Open orders of a batch by the provider's ids: for lists that show no refs.
-    pub fn open_by_id(&self, batch: &Batch, ids: &[&str]) -> Result<Vec<Order>> {
+    /// Open orders of a batch, or of an account, by the provider's ids: for lists that show no refs.
+    pub fn open_by_id(&self, account: &Account, batch: Option<&Batch>, ids: &[&str]) -> Result<Vec<Order>> {
         let ids = serde_json::to_string(ids).unwrap_or_default();
+        let environment = account.environment.word();
         rows::orders(
             &self.reader(),
             &format!(
-                "WHERE batch_id = :batch AND state IN ({}) AND topup_id IN (SELECT value FROM json_each(:ids))",
+                "WHERE account = :account AND environment = :environment AND (:batch IS NULL OR batch_id = :batch) \
+                 AND state IN ({}) AND topup_id IN (SELECT value FROM json_each(:ids))",
                 state_words(State::is_open)
             ),
-            named_params! {":batch": batch.id, ":ids": ids},
+            named_params! {
+                ":account": account.username, ":environment": environment,
+                ":batch": batch.map(|batch| batch.id), ":ids": ids,
+            },
         )
     }
 

@@ -6,10 +6,11 @@ use super::answers::{Answer, number};
 use super::books::{Books, Entry, EntryKind};
 use super::call::Call;
 use super::clock::iso;
+use super::mobile::shape_ref;
 use super::options::Options;
 use super::page::Page;
 use super::store::object_id;
-use super::switches::{Form, ListOrder, Scope};
+use super::switches::{Form, ListOrder, Scope, Subject};
 
 /// `GET /v3/account/balance`.
 pub(super) fn balance(books: &Books, options: &Options) -> Answer {
@@ -25,31 +26,53 @@ pub(super) fn transactions(books: &Books, options: &Options, call: &Call) -> Res
     let page = Page::read(call)?;
     let entries = page.window(books.entries(), |entry| entry.at);
     let mut seen: Vec<_> = entries.iter().collect();
-    if options.switches.list_order == ListOrder::Newest {
+    let switches = &options.switches;
+    if switches.list_order == ListOrder::Newest {
         seen.reverse();
     }
-    let rows = page.cut(&seen).iter().map(|entry| row(entry)).collect();
-    Ok(page.answer(rows, seen.len(), &options.switches))
+    let rows = page
+        .cut(&seen)
+        .iter()
+        .map(|entry| row(books, entry, options))
+        .collect();
+    Ok(page.answer(rows, seen.len(), switches))
 }
 
-fn row(entry: &Entry) -> Value {
+fn row(books: &Books, entry: &Entry, options: &Options) -> Value {
     let kind = entry.kind.word();
+    if options.switches.entry_form == Form::Short {
+        return json!({ "type": kind, "amount": number(entry.amount), "time": iso(entry.at) });
+    }
     let note = match entry.kind {
         EntryKind::Deposit => "Deposit",
         EntryKind::Flexy => "Mobile top-up",
         EntryKind::RefundFlexy => "Refund of a mobile top-up",
+        EntryKind::Withdraw => "Withdrawal",
+        EntryKind::Adsl => "Internet top-up",
     };
     json!({
-        "_id": object_id(&format!("{kind}/{}/{}/{}", entry.topup_id, entry.at, entry.after)),
+        "_id": object_id(&format!("{}/{}", books.salt(), entry.number)),
         "type": kind,
         "operation": entry.kind.operation(),
         "amount": number(entry.amount),
         "oldBalance": number(entry.before),
         "newBalance": number(entry.after),
-        "objid": entry.topup_id,
+        "objid": subject(books, entry, options),
         "note": note,
         "time": iso(entry.at),
     })
+}
+
+/// What `objid` points to.
+fn subject(books: &Books, entry: &Entry, options: &Options) -> String {
+    match options.switches.objid {
+        Subject::Id => entry.topup_id.clone(),
+        Subject::Ref => books
+            .by_id(&entry.topup_id)
+            .map(|order| shape_ref(&order.reference, options.switches.list_ref, options))
+            .unwrap_or_default(),
+        Subject::Other => object_id(&format!("another book/{}", entry.number)),
+    }
 }
 
 /// `GET /v3/validate`. It echoes the key, as the provider does.

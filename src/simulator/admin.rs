@@ -12,8 +12,10 @@ use super::answers::Answer;
 use super::call::Call;
 use super::desk::Desk;
 use super::fault::Fault;
+use super::journal::Event;
 use super::options::SimulatorError;
 use super::send;
+use super::tamper::{Deed, TAMPERINGS, Tampering};
 
 /// Answers a call to one of the routes.
 pub(super) fn answer(desk: &mut Desk, call: &Call) -> Answer {
@@ -25,6 +27,7 @@ pub(super) fn answer(desk: &mut Desk, call: &Call) -> Answer {
         ("POST", "/_simulator/switch") => switch(desk, &body),
         ("POST", "/_simulator/faults") => faults(desk, &body),
         ("POST", "/_simulator/order") => order(desk, &body),
+        ("POST", "/_simulator/tamper") => tamper(desk, &body),
         (method, path) => Err((404, format!("there is no `{method} {path}`"))),
     };
     match done {
@@ -104,4 +107,44 @@ fn order(desk: &mut Desk, body: &Value) -> Done {
         Some(topup_id) => Ok(json!({ "topup_id": topup_id })),
         None => Err(wrong(format!("there is no plan `{plan_code}`"))),
     }
+}
+
+/// Changes the books behind everybody's back.
+fn tamper(desk: &mut Desk, body: &Value) -> Done {
+    let word = field(body, "what")?;
+    let what = Deed::read(&word).ok_or_else(|| {
+        let words: Vec<_> = TAMPERINGS.iter().map(|(word, ..)| *word).collect();
+        wrong(format!(
+            "`what` cannot be `{word}`; it takes {}",
+            words.join(", ")
+        ))
+    })?;
+    let needs = |name: &str| what.needs().split(' ').any(|need| need == name);
+    let topup_id = if needs("ref") {
+        let reference = field(body, "ref")?;
+        let order = desk.store.books().by_ref(&reference);
+        order
+            .map(|order| order.topup_id.clone())
+            .ok_or_else(|| wrong(format!("there is no order `{reference}`")))?
+    } else {
+        String::new()
+    };
+    let tampering = Tampering {
+        what,
+        topup_id,
+        amount: if needs("amount") {
+            parsed(body, "amount")?
+        } else {
+            Decimal::ZERO
+        },
+        text: if needs("text") {
+            field(body, "text")?
+        } else {
+            String::new()
+        },
+        at_ms: desk.store.books().now(),
+    };
+    let done = desk.store.record(Event::Tampered(tampering));
+    done.map_err(|error| failed(&error))?;
+    Ok(desk.books())
 }

@@ -9,6 +9,7 @@ use rust_decimal::Decimal;
 use super::clock::{Anchor, Millis};
 use super::journal::Event;
 use super::order::Order;
+use super::tamper::Mask;
 
 /// Everything that has happened to the account.
 #[derive(Debug)]
@@ -22,11 +23,16 @@ pub(super) struct Books {
     anchor: Anchor,
     latest_ms: Millis,
     salt: i64,
+    lines: u64,
+    /// What the list shows in place of the truth, by the order's id.
+    pub(super) masks: HashMap<String, Mask>,
 }
 
 /// One line of the account's transactions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
+    /// Counts the lines; it stays with a line whatever becomes of its neighbours.
+    pub(super) number: u64,
     /// Why money moved.
     pub(super) kind: EntryKind,
     /// How much.
@@ -47,6 +53,8 @@ pub(super) enum EntryKind {
     Deposit,
     Flexy,
     RefundFlexy,
+    Withdraw,
+    Adsl,
 }
 
 impl EntryKind {
@@ -56,6 +64,8 @@ impl EntryKind {
             Self::Deposit => "DEPOSIT",
             Self::Flexy => "FLEXY",
             Self::RefundFlexy => "REFUND-FLEXY",
+            Self::Withdraw => "WITHDRAW",
+            Self::Adsl => "ADSL",
         }
     }
 
@@ -63,7 +73,15 @@ impl EntryKind {
     pub(super) fn operation(self) -> &'static str {
         match self {
             Self::Deposit | Self::RefundFlexy => "increment",
-            Self::Flexy => "decrement",
+            Self::Flexy | Self::Withdraw | Self::Adsl => "decrement",
+        }
+    }
+
+    /// The balance behind a line.
+    fn applied(self, before: Decimal, amount: Decimal) -> Decimal {
+        match self {
+            Self::Deposit | Self::RefundFlexy => before.saturating_add(amount),
+            Self::Flexy | Self::Withdraw | Self::Adsl => before.saturating_sub(amount),
         }
     }
 }
@@ -81,6 +99,8 @@ impl Books {
             anchor,
             latest_ms: Millis::MIN,
             salt: 0,
+            lines: 0,
+            masks: HashMap::new(),
         }
     }
 
@@ -97,6 +117,7 @@ impl Books {
                 self.enter(EntryKind::Deposit, deposit.amount, String::new(), deposit.at_ms);
             }
             Event::Order(order) => self.accept(order),
+            Event::Tampered(tampering) => self.tamper(&tampering),
         }
     }
 
@@ -128,13 +149,13 @@ impl Books {
         }
     }
 
-    fn enter(&mut self, kind: EntryKind, amount: Decimal, topup_id: String, at: Millis) {
+    /// Writes a line, and moves the balance by it.
+    pub(super) fn enter(&mut self, kind: EntryKind, amount: Decimal, topup_id: String, at: Millis) {
         let before = self.balance;
-        self.balance = match kind {
-            EntryKind::Deposit | EntryKind::RefundFlexy => before.saturating_add(amount),
-            EntryKind::Flexy => before.saturating_sub(amount),
-        };
+        self.balance = kind.applied(before, amount);
+        self.lines += 1;
         self.entries.push(Entry {
+            number: self.lines,
             kind,
             amount,
             before,
@@ -142,6 +163,35 @@ impl Books {
             topup_id,
             at,
         });
+    }
+
+    /// Changes lines that are written already; the balances of all of them follow.
+    pub(super) fn change_entries(&mut self, change: impl FnOnce(&mut Vec<Entry>)) {
+        change(&mut self.entries);
+        let mut balance = Decimal::ZERO;
+        for entry in &mut self.entries {
+            entry.before = balance;
+            balance = entry.kind.applied(balance, entry.amount);
+            entry.after = balance;
+        }
+        self.balance = balance;
+    }
+
+    /// An order's money will not come back.
+    pub(super) fn owed_no_more(&mut self, topup_id: &str) {
+        if let Some(lost) = self.by_id.get(topup_id).copied() {
+            self.due.retain(|(_, place)| *place != lost);
+        }
+    }
+
+    /// Money is gone, and no line says why.
+    pub(super) fn lose(&mut self, amount: Decimal) {
+        self.balance = self.balance.saturating_sub(amount);
+    }
+
+    /// What the list shows of an order in place of the truth, where somebody has changed it.
+    pub(super) fn mask(&self, order: &Order) -> Option<&Mask> {
+        self.masks.get(&order.topup_id)
     }
 
     /// The simulated now, which never goes back although the system's clock may.

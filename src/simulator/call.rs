@@ -79,6 +79,7 @@ impl Endpoint {
             Self::CheckRef => switches.check_ref != CheckRef::Missing,
             Self::CheckId => switches.check_id == Route::Present,
             Self::List => switches.list == Route::Present,
+            Self::Transactions => switches.transactions == Route::Present,
             _ => true,
         }
     }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::clock::{Anchor, Millis};
 use super::options::SimulatorError;
 use super::order::Order;
+use super::tamper::Tampering;
 
 /// What the lines of this program mean.
 pub(super) const VERSION: u32 = 1;
@@ -31,6 +32,8 @@ pub(super) enum Event {
     Deposit(Deposit),
     /// An order was accepted.
     Order(Order),
+    /// Somebody has changed the books.
+    Tampered(Tampering),
 }
 
 /// The first line of a journal.

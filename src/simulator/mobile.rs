@@ -44,7 +44,7 @@ pub(super) fn check_ref(
         CheckRef::Missing => None,
     };
     let missing = format!("Top-up with reference '{reference}' not found");
-    shown(order, options, now).ok_or_else(|| Answer::refuse(404, "NOT_FOUND", &missing))
+    shown(books, order, options, now).ok_or_else(|| Answer::refuse(404, "NOT_FOUND", &missing))
 }
 
 /// `GET /v3/mobile/check-id/{id}`.
@@ -55,13 +55,14 @@ pub(super) fn check_id(
     now: Millis,
 ) -> Result<Answer, Answer> {
     let missing = format!("Top-up with ID '{topup_id}' not found");
-    shown(books.by_id(topup_id), options, now).ok_or_else(|| Answer::refuse(404, "NOT_FOUND", &missing))
+    shown(books, books.by_id(topup_id), options, now)
+        .ok_or_else(|| Answer::refuse(404, "NOT_FOUND", &missing))
 }
 
-fn shown(order: Option<&Order>, options: &Options, now: Millis) -> Option<Answer> {
-    let order = order.filter(|order| order.course.visible_ms <= now)?;
+fn shown(books: &Books, order: Option<&Order>, options: &Options, now: Millis) -> Option<Answer> {
+    let order = order.filter(|order| is_visible(books, order, now))?;
     let data = match options.switches.check_form {
-        Form::Full => row(order, options, options.switches.check_shows_ref, now),
+        Form::Full => row(books, order, options, options.switches.check_shows_ref, now),
         Form::Short => json!({
             "status": word(order.status(now), options.switches.statuses),
             "MSSIDN": order.phone,
@@ -78,7 +79,7 @@ pub(super) fn list(books: &Books, options: &Options, call: &Call, now: Millis) -
     let orders = page.window(books.orders(), |order| order.course.created_ms);
     let mut seen: Vec<_> = orders
         .iter()
-        .filter(|order| order.course.visible_ms <= now)
+        .filter(|order| is_visible(books, order, now))
         .collect();
     if switches.list_order == ListOrder::Newest {
         seen.reverse();
@@ -86,25 +87,33 @@ pub(super) fn list(books: &Books, options: &Options, call: &Call, now: Millis) -
     let rows = page
         .cut(&seen)
         .iter()
-        .map(|order| row(order, options, switches.list_ref, now))
+        .map(|order| row(books, order, options, switches.list_ref, now))
         .collect();
     Ok(page.answer(rows, seen.len(), switches))
 }
 
+fn is_visible(books: &Books, order: &Order, now: Millis) -> bool {
+    order.course.visible_ms <= now && !books.mask(order).is_some_and(|mask| mask.is_gone)
+}
+
 /// An order as checks and lists show it, in the order of keys of the provider's sample.
-fn row(order: &Order, options: &Options, form: RefForm, now: Millis) -> Value {
+fn row(books: &Books, order: &Order, options: &Options, form: RefForm, now: Millis) -> Value {
+    let mask = books.mask(order).cloned().unwrap_or_default();
     let status = order.status(now);
     let offers = status == Status::Refunded && order.course.fate == Fate::Offered;
-    let cost = if status == Status::Refunded {
+    let word = word(status, options.switches.statuses);
+    let word = mask.status.as_deref().unwrap_or(word);
+    let cost = if word == "REFUNDED" || (mask.status.is_none() && status == Status::Refunded) {
         0.into()
     } else {
-        number(order.cost)
+        number(mask.cost.unwrap_or(order.cost))
     };
+    let phone = mask.phone.as_deref().unwrap_or(&order.phone);
     present([
         ("ref", shape_ref(&order.reference, form, options).into()),
-        ("status", word(status, options.switches.statuses).into()),
+        ("status", word.into()),
         ("plan_code", order.plan_code.as_str().into()),
-        ("MSSIDN", order.phone.as_str().into()),
+        ("MSSIDN", phone.into()),
         ("topup_amount", order.amount.into()),
         ("balance_amount", cost),
         ("created_at", iso(order.course.created_ms).into()),

@@ -28,6 +28,7 @@ mod send;
 mod store;
 mod switches;
 mod tally;
+mod tamper;
 #[cfg(test)]
 mod tests;
 
@@ -42,6 +43,7 @@ use desk::Desk;
 pub use fault::{FAULTS, Fault, FaultError};
 pub use options::{Environment, EnvironmentError, Options, SimulatorError};
 pub use switches::{SWITCHES, SwitchError, Switches};
+pub use tamper::TAMPERINGS;
 
 /// A simulator of the provider. A clone is the same simulator.
 #[derive(Clone)]

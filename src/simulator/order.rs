@@ -41,6 +41,9 @@ pub(super) struct Course {
     pub(super) ends_ms: Millis,
     /// When `UNKNOWN_ERROR` settles; the end, for all other fates.
     pub(super) settles_ms: Millis,
+    /// How long behind its end its cost is given back, if ever.
+    #[serde(default)]
+    pub(super) refund_delay_ms: Millis,
     /// What becomes of it.
     pub(super) fate: Fate,
 }
@@ -114,6 +117,7 @@ impl Course {
             } else {
                 ends_ms
             },
+            refund_delay_ms: i64::from(switches.refund_after) * SECOND_MS,
             fate,
         }
     }
@@ -139,7 +143,7 @@ impl Order {
     /// When its cost is given back, if ever.
     pub(super) fn refunded_at(&self) -> Option<Millis> {
         match self.course.fate {
-            Fate::Refunded | Fate::Offered => Some(self.course.ends_ms),
+            Fate::Refunded | Fate::Offered => Some(self.course.ends_ms + self.course.refund_delay_ms),
             Fate::Fulfilled | Fate::Reviewed => None,
         }
     }

@@ -99,6 +99,10 @@ choice! {
     ListOrder { Newest = "newest", Oldest = "oldest" }
 }
 choice! {
+    /// What `objid` of the account's transactions points to.
+    Subject { Id = "id", Ref = "ref", Other = "other" }
+}
+choice! {
     /// The words for the state of an order.
     Statuses { English = "english", Arabic = "arabic", Odd = "odd" }
 }
@@ -160,6 +164,9 @@ switches! {
     check_ref: CheckRef = CheckRef::Both, "both", "the form of ref that `check-ref` finds, or no such route";
     check_id: Route = Route::Present, "present", "whether `check-id` is there";
     list: Route = Route::Present, "present", "whether the list is there";
+    transactions: Route = Route::Present, "present", "whether the account's transactions are there";
+    objid: Subject = Subject::Id, "id", "what `objid` of a transaction holds: the order's id, its ref, or something else";
+    entry_form: Form = Form::Full, "full", "the fields of a transaction";
     duplicate_code: DuplicateCode = DuplicateCode::Hyphen, "hyphen", "`DUPLICATED-REF` or `DUPLICATED_REF`";
     duplicate_details: bool = false, "off", "whether a repeated ref is answered with `existingTopupId`";
     unique_refs: bool = true, "on", "whether a repeated ref is refused at all";
@@ -183,6 +190,7 @@ switches! {
     retry_after: RetryAfter = RetryAfter::Seconds, "seconds", "how `Retry-After` is written";
     rate_429_body: RateBody = RateBody::Envelope, "envelope", "the body of a 429";
     order_seconds: u32 = 16, "16", "simulated seconds from acceptance to the end of an order";
+    refund_after: u32 = 0, "0", "simulated seconds from `REFUNDED` until the money is back";
     review_hours: u32 = 24, "24", "simulated hours until `UNKNOWN_ERROR` settles";
     late_by: u32 = 5, "5", "simulated seconds that the fault `late_visibility` hides an order";
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::recover::shown_state;
 use super::{ASKED_TO_WAIT_MAX, Desk, Result, asked_to_wait, attempt_of};
 use crate::api::{AuthFault, Exchange, Fault, Page, read_data, read_page};
-use crate::domain::{Order, Ref, Seen, State, Verdict};
+use crate::domain::{Money, Order, Ref, Seen, State, Verdict};
 use crate::ledger::{Attempt, Batch, Change, LedgerError};
 use crate::promise::{Rule, holds};
 use crate::stop::Signal;
@@ -31,12 +31,14 @@ pub enum SweptTo {
     Interrupted(Signal),
 }
 
-/// What a page did to the orders of the batch that it shows.
+/// What a page did to the orders that it shows.
 #[derive(Debug, Default)]
 pub struct Swept {
     /// Orders that stand somewhere else than before, with where they stood.
     pub moved: Vec<(State, Order)>,
-    /// How many of the batch's open orders the page shows.
+    /// What each of them was expected to cost before the provider said it.
+    pub expected: Vec<Option<Money>>,
+    /// How many of the open orders that are looked for the page shows.
     pub seen: usize,
 }
 
@@ -47,6 +49,13 @@ pub struct ListPage {
     pub(super) page: Page,
     /// Whether there is none behind it.
     pub is_last: bool,
+}
+
+impl ListPage {
+    /// What it shows.
+    pub fn page(&self) -> &Page {
+        &self.page
+    }
 }
 
 impl Desk {
@@ -97,8 +106,8 @@ impl Desk {
         }
     }
 
-    /// Brings the open orders of a batch that a page shows up to date, in one commit.
-    pub async fn take_over(&self, batch: &Batch, shown: ListPage) -> Result<Swept> {
+    /// Brings the open orders that a page shows up to date, in one commit: those of a batch, or all of the account.
+    pub async fn take_over(&self, batch: Option<&Batch>, shown: ListPage) -> Result<Swept> {
         let ListPage { exchange, page, .. } = shown;
         let mut swept = Swept::default();
         let mut changes = Vec::new();
@@ -124,13 +133,14 @@ impl Desk {
                 Err(LedgerError::Stale(_) | LedgerError::Illegal(_)) => self.reread(&read)?,
                 Err(source) => return Err(source.into()),
             };
+            swept.expected.push(read.cost);
             swept.moved.push((read.state, order));
         }
         Ok(swept)
     }
 
     /// Orders of rows that show no ref, by the provider's ids.
-    fn by_ids(&self, batch: &Batch, page: &Page) -> Result<Vec<Order>> {
+    fn by_ids(&self, batch: Option<&Batch>, page: &Page) -> Result<Vec<Order>> {
         let nameless = page.orders.iter().filter(|seen| seen.reference.is_none());
         let ids: Vec<_> = nameless
             .filter_map(|seen| Some(seen.id.as_ref()?.as_str()))
@@ -138,12 +148,12 @@ impl Desk {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        Ok(self.ledger.open_by_id(batch, &ids)?)
+        Ok(self.ledger.open_by_id(&self.account, batch, &ids)?)
     }
 
-    /// The open order of the batch that a row of the list is about: its id must be ours where both are known, and its
+    /// The open order that a row of the list is about: its id must be ours where both are known, and its
     /// ref, raw or prefixed.
-    fn order_behind(&self, batch: &Batch, seen: &Seen, nameless: &[Order]) -> Result<Option<Order>> {
+    fn order_behind(&self, batch: Option<&Batch>, seen: &Seen, nameless: &[Order]) -> Result<Option<Order>> {
         let Some(theirs) = seen.reference.as_deref() else {
             let by_id = nameless.iter().find(|order| order.topup_id == seen.id);
             return Ok(by_id.cloned());
@@ -156,10 +166,13 @@ impl Desk {
             let Some(order) = self.ledger.find(&self.account, &reference)? else {
                 continue;
             };
-            let is_of_batch = order.batch.as_deref() == Some(batch.label.as_str());
+            let is_of_batch = batch.is_none_or(|batch| order.batch.as_deref() == Some(batch.label.as_str()));
+            // What another process is sending just now is that one's to follow.
+            let is_busy =
+                batch.is_none() && order.state == State::Unknown && self.ledger.is_being_sent(&order);
             let is_another = order.topup_id.is_some() && seen.id.is_some() && order.topup_id != seen.id;
             let is_asked_about = matches!(order.state, State::Accepted | State::InReview | State::Unknown);
-            return Ok(Some(order).filter(|_| is_of_batch && is_asked_about && !is_another));
+            return Ok(Some(order).filter(|_| is_of_batch && is_asked_about && !is_another && !is_busy));
         }
         Ok(None)
     }

@@ -139,6 +139,13 @@ fn the_shapes_of_json_are_a_contract() {
     shop.send_plus(700, &["--no-wait", "--ref", "open"])
         .expect_exit(8);
     let desk = json(&["ref", "list", "--open"]);
+    shop.provider.advance(60);
+    shop.provider
+        .make_order("counter", "0661000000", "PREPAID_MOBILIS", 100);
+    let reconciled = shop
+        .run(&["reconcile", "--since", "7d", "-o", "json"])
+        .expect_exit(5)
+        .json();
     let shapes = [
         ("balance", json(&["balance"])),
         ("plans", json(&["plans"])),
@@ -150,6 +157,7 @@ fn the_shapes_of_json_are_a_contract() {
         ("batch --list", json(&["batch", "--list"])),
         ("ref list", listed),
         ("ref list --open", desk),
+        ("reconcile", shape(&reconciled)),
         ("ref show", json(&["ref", "show", "order-1"])),
         ("report", json(&["report", "--since", "12h"])),
         (
@@ -304,6 +312,7 @@ fn the_whole_help() {
         "ref settle",
         "report",
         "ref audit",
+        "reconcile",
         "config",
         "config init",
         "config show",

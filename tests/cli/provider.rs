@@ -126,6 +126,12 @@ impl Provider {
         self.call("POST", "order", &order);
     }
 
+    /// Changes the books behind the ledger's back; `more` is the amount or the text that the deed needs.
+    pub fn tamper(&self, what: &str, reference: &str, more: &str) {
+        let deed = json!({ "what": what, "ref": reference, "amount": more, "text": more });
+        self.call("POST", "tamper", &deed);
+    }
+
     #[track_caller]
     fn call(&self, method: &str, route: &str, body: &Value) -> Value {
         let body = if body.is_null() {

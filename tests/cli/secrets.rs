@@ -42,6 +42,7 @@ fn the_key_is_nowhere() {
         &["ref", "list", "--open"],
         &["ref", "check", "order-1"],
         &["report"],
+        &["reconcile", "--since", "7d"],
     ] {
         expect_secret(
             &shop,

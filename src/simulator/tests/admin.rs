@@ -74,6 +74,9 @@ fn what_cannot_be_done_is_told() {
         ("switch", json!({ "name": "list", "value": "gone" })),
         ("faults", json!({ "faults": ["answers_lost"] })),
         ("faults", Value::Null),
+        ("tamper", json!({ "what": "burn" })),
+        ("tamper", json!({ "what": "drop_order", "ref": "none" })),
+        ("tamper", json!({ "what": "extra_debit" })),
         (
             "order",
             json!({ "ref": "a", "phone": "0661000000", "plan_code": "NONE", "amount": 1 }),
@@ -88,4 +91,66 @@ fn what_cannot_be_done_is_told() {
         heard(rig.call("GET", "/_simulator/nothing", Some(KEY), None)).status,
         404
     );
+}
+
+fn entries(rig: &Rig) -> Vec<String> {
+    let page = rig.data("/v3/account/transactions?pageSize=100");
+    let rows = page["items"].as_array().cloned().unwrap_or_default();
+    let told = |row: &Value| {
+        format!(
+            "{} {} {}->{}",
+            row["type"].as_str().unwrap_or_default(),
+            row["amount"],
+            row["oldBalance"],
+            row["newBalance"]
+        )
+    };
+    rows.iter().rev().map(told).collect()
+}
+
+#[test]
+fn tampered_books_go_on_adding_up_unless_a_gap_is_made() {
+    let rig = Rig::calm();
+    rig.send("back", "0600000001");
+    rig.send("paid", "0778037340");
+    rig.pass(20);
+    rig.admin("tamper", &json!({ "what": "drop_refund", "ref": "back" }));
+    rig.admin(
+        "tamper",
+        &json!({ "what": "change_cost", "ref": "paid", "amount": "400" }),
+    );
+    rig.admin("tamper", &json!({ "what": "duplicate_debit", "ref": "paid" }));
+    assert_eq!(
+        entries(&rig),
+        [
+            "DEPOSIT 50000 0->50000",
+            "FLEXY 496.25 50000->49503.75",
+            "FLEXY 400 49503.75->49103.75",
+            "FLEXY 400 49103.75->48703.75",
+        ]
+    );
+    rig.admin("tamper", &json!({ "what": "gap", "amount": "3.75" }));
+    assert_eq!(rig.balance(), "48700");
+    let row = rig.data("/v3/mobile/check-ref/paid");
+    assert_eq!(row["balance_amount"], 400);
+    rig.admin(
+        "tamper",
+        &json!({ "what": "change_status", "ref": "paid", "text": "REFUNDED" }),
+    );
+    let row = rig.data("/v3/mobile/check-ref/paid");
+    assert_eq!(
+        (&row["status"], &row["balance_amount"]),
+        (&"REFUNDED".into(), &0.into())
+    );
+    rig.admin("tamper", &json!({ "what": "drop_order", "ref": "paid" }));
+    assert_eq!(rig.get("/v3/mobile/check-ref/paid").status, 404);
+}
+
+#[test]
+fn a_refund_that_was_dropped_before_it_was_due_never_comes() {
+    let rig = Rig::calm();
+    rig.send("back", "0600000001");
+    rig.admin("tamper", &json!({ "what": "drop_refund", "ref": "back" }));
+    rig.pass(60);
+    assert_eq!(rig.balance(), "49503.75");
 }

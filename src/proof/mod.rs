@@ -21,7 +21,7 @@ use rig::{Verdict, play};
 /// Worlds that are played where nobody says how many.
 const SEEDS: u64 = 2_000;
 /// Worlds that are played, at most, to notice that a rule is broken.
-const SEEDS_TO_NOTICE: u64 = 400;
+const SEEDS_TO_NOTICE: u64 = 800;
 
 fn told(name: &str, otherwise: u64) -> u64 {
     std::env::var(name)

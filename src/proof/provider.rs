@@ -126,6 +126,7 @@ struct Habits {
     shown_late: Duration,
     refunds_percent: u8,
     reviews_percent: u8,
+    is_slow_road: bool,
 }
 
 /// The provider.
@@ -162,6 +163,7 @@ impl Provider {
                 shown_late: world.shown_late,
                 refunds_percent: world.refunds_percent,
                 reviews_percent: world.reviews_percent,
+                is_slow_road: world.is_slow_road,
             },
             books: Mutex::new(Books {
                 rng: world.rng.fork(),
@@ -357,7 +359,7 @@ impl Provider {
     }
 
     async fn serve(self: Arc<Self>, is_post: bool, path: String, body: Option<String>) -> Staged {
-        let (there, back, fault, is_key_off) = self.drawn();
+        let (there, back, fault, is_key_off) = self.drawn(is_post);
         tokio::time::sleep(there).await;
         if let Some(struck) = fault.and_then(|fault| self.struck(fault)) {
             return struck;
@@ -376,7 +378,7 @@ impl Provider {
         self.returned(fault, answer).await
     }
 
-    fn drawn(&self) -> (Duration, Duration, Option<Fault>, bool) {
+    fn drawn(&self, is_post: bool) -> (Duration, Duration, Option<Fault>, bool) {
         let mut books = self.books();
         books.calls += 1;
         let is_key_off = books.key_off_after.is_some_and(|calls| books.calls > calls);
@@ -386,7 +388,10 @@ impl Provider {
             *books.faults.entry(fault).or_default() += 1;
         }
         let mut way = || Duration::from_millis(books.rng.u64(20..400));
-        let (there, back) = (way(), way());
+        let (mut there, back) = (way(), way());
+        if is_post && self.habits.is_slow_road {
+            there *= 150;
+        }
         (there, back, fault, is_key_off)
     }
 

@@ -129,8 +129,10 @@ pub struct World {
     pub foreign_percent: u8,
     pub rows: Vec<Row>,
     pub scenes: usize,
-    /// Whether no second process runs beside the first.
-    is_solo: bool,
+    /// The one scene that is played, to its end.
+    only: Option<Scene>,
+    /// Whether requests to top up are long on their way.
+    pub is_slow_road: bool,
     made: u32,
 }
 
@@ -186,7 +188,8 @@ impl World {
             foreign_percent: if one_in(&mut rng, 5) { 20 } else { 0 },
             rows: Vec::new(),
             scenes: rng.usize(1..6),
-            is_solo: false,
+            only: None,
+            is_slow_road: false,
             made: 0,
             rng,
         };
@@ -211,9 +214,10 @@ impl World {
             Rule::AuthStops => self.key_off_after = Some(self.rng.u64(1..20)),
             Rule::EmptyWalletStops => self.wallet = Some(self.rng.u64(0..500)),
             Rule::Caps => self.cap = Some(100),
-            Rule::OwnerAlive => self.faults_percent = 20,
+            // Somebody asks about a request that its living process still waits for.
+            Rule::OwnerAlive => (self.only, self.is_slow_road) = (Some(Scene::CheckBeside), true),
             // What is committed late locks the others out.
-            Rule::WrittenFirst => self.is_solo = true,
+            Rule::WrittenFirst => self.only = Some(Scene::Batch),
             Rule::SameRef | Rule::AskedFirst | Rule::AbsentTwice | Rule::BatchLock | Rule::RepeatGuard => {}
         }
         self
@@ -277,8 +281,10 @@ impl World {
 
     /// The next scene and how its first process ends.
     pub fn scene(&mut self) -> (Scene, End) {
+        if let Some(scene) = self.only {
+            return (scene, End::None);
+        }
         let scene = match self.rng.u8(0..10) {
-            _ if self.is_solo => Scene::Batch,
             0..=4 => Scene::Batch,
             5 | 6 => Scene::TwoBatches,
             7 => Scene::SendBeside,

@@ -150,13 +150,15 @@ impl Planner {
         })
     }
 
-    /// Of the lines of one number, every one but the first is a twin of the first. Lines that were not delivered and
-    /// will not be sent do not count.
+    /// Of the lines of one number, every one but the first is a twin of the first; lines that are orders already come
+    /// before those that are to be sent, wherever they stand. Lines that were not delivered and will not be sent do not
+    /// count.
     fn mark_twins(&self) -> Result<()> {
         let undelivered = state_words(|state| !state.may_have_paid());
         let mut lines = self.connection.prepare(&format!(
             "SELECT row, phone FROM staged WHERE phone IN (SELECT phone FROM twins) \
-             AND (fate IS NULL OR fate NOT IN ({undelivered})) ORDER BY phone, row"
+             AND (fate IS NULL OR fate NOT IN ({undelivered})) \
+             ORDER BY phone, (fate IS NULL OR fate = 'again'), row"
         ))?;
         let mut mark = self
             .connection

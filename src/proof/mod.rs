@@ -1,7 +1,7 @@
 //! The proof: thousands of worlds, each from a seed, in which everything goes wrong that can, and in which the promise
 //! holds all the same (design, section 2).
 //!
-//! `cargo test --locked proof -- --nocapture` prints the report. `ONECLICK_PROOF_SEEDS` says how many worlds are played
+//! `cargo proof` prints the report, and behind it that of the crash suite, which does the same to the real binary. `ONECLICK_PROOF_SEEDS` says how many worlds are played
 //! (100000 is a long run), `ONECLICK_PROOF_FROM` where they begin; a world that breaks the promise is named by its seed,
 //! which replays it, and shown whole with `ONECLICK_PROOF_SHOWN`. `ONECLICK_PROOF_RULE=SameRef` breaks one rule only. Seeds that have ever failed stand in `seeds.txt` and are played each time.
 

@@ -50,8 +50,11 @@ pub fn setting<T: FromStr>(name: &str, usual: T) -> T {
     }
 }
 
-/// The seed of this run: from the environment, or new. The table at the end shows it.
+/// The seed of a run that nobody gives one: what fails today fails tomorrow.
+const USUAL_SEED: u64 = 20_261_126;
+
+/// The seed of this run: from the environment, or the usual one. The table at the end shows it.
 pub fn seed() -> u64 {
     static SEED: OnceLock<u64> = OnceLock::new();
-    *SEED.get_or_init(|| setting("ONECLICK_CRASH_SEED", fastrand::u64(..)))
+    *SEED.get_or_init(|| setting("ONECLICK_CRASH_SEED", USUAL_SEED))
 }

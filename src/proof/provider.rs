@@ -1,6 +1,9 @@
 //! The provider of the proof: inside this process, in the runtime's time. It shares nothing with the simulator, keeps
 //! its own books, and watches over every request that it gets.
 
+mod pages;
+mod wire;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,11 +14,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::world::{Fault, REFUSED_PHONE, Spelling, World};
-use crate::api::stage::{Call, Stage, Staged};
+use super::world::{Fault, Spelling, World};
+use crate::api::stage::Staged;
 use crate::clock::{Clock, earlier, later};
-use crate::domain::{Account, Ref, State};
+use crate::domain::Account;
 use crate::ledger::Ledger;
+pub use wire::Wire;
 
 /// The key of all worlds.
 pub const KEY: &str = "sk_proof_4f1d9b7c2e8a";
@@ -138,14 +142,6 @@ pub struct Provider {
     account: Account,
     /// Reads what the ledger knows at the moment at which a request leaves.
     witness: Ledger,
-}
-
-/// The wire between one process and the provider.
-#[derive(Debug)]
-pub struct Wire {
-    pub provider: Arc<Provider>,
-    pub life: crate::promise::Life,
-    pub process: u32,
 }
 
 impl Provider {
@@ -323,308 +319,4 @@ impl Provider {
             &json!({ "success": true, "data": data, "requestId": "req-2" }),
         )
     }
-
-    /// What the network and the edge make of a call before the application sees it.
-    fn struck(&self, fault: Fault) -> Option<Staged> {
-        match fault {
-            Fault::NotSent => Some(Staged::NotSent),
-            Fault::LostBefore => Some(Staged::Lost),
-            Fault::ErrorBefore => Some(self.error(500, "INTERNAL_ERROR", "rare")),
-            Fault::PageBefore => Some(Staged::text(502, None, "<html>Bad gateway</html>")),
-            Fault::NoRoute => Some(self.answer(
-                404,
-                &json!({ "message": "Route not found", "error": "Not Found", "statusCode": 404 }),
-            )),
-            Fault::TooMany => Some(self.error(429, "RATE_LIMIT_EXCEEDED", "slow down")),
-            Fault::AuthUnavailable => Some(self.error(503, "AUTH_UNAVAILABLE", "later")),
-            Fault::LostAfter
-            | Fault::ErrorAfter
-            | Fault::PageAfter
-            | Fault::Hangs
-            | Fault::LandsLate
-            | Fault::EchoesKey => None,
-        }
-    }
-
-    /// What becomes of an answer on its way back.
-    async fn returned(&self, fault: Option<Fault>, answer: Staged) -> Staged {
-        match fault {
-            Some(Fault::LostAfter | Fault::LandsLate) => Staged::Lost,
-            Some(Fault::ErrorAfter) => self.error(500, "INTERNAL_ERROR", "rare"),
-            Some(Fault::PageAfter) => Staged::text(504, None, "<html>Gateway timeout</html>"),
-            Some(Fault::Hangs) => std::future::pending().await,
-            Some(Fault::EchoesKey) => self.error(500, "INTERNAL_ERROR", &format!("no luck with {KEY}")),
-            _ => answer,
-        }
-    }
-
-    async fn serve(self: Arc<Self>, is_post: bool, path: String, body: Option<String>) -> Staged {
-        let (there, back, fault, is_key_off) = self.drawn(is_post);
-        tokio::time::sleep(there).await;
-        if let Some(struck) = fault.and_then(|fault| self.struck(fault)) {
-            return struck;
-        }
-        if fault == Some(Fault::LandsLate) {
-            let late = there * 20;
-            let provider = Arc::clone(&self);
-            tokio::spawn(async move {
-                tokio::time::sleep(late).await;
-                provider.applied(is_post, is_key_off, &path, body.as_deref());
-            });
-            return Staged::Lost;
-        }
-        let answer = self.applied(is_post, is_key_off, &path, body.as_deref());
-        tokio::time::sleep(back).await;
-        self.returned(fault, answer).await
-    }
-
-    fn drawn(&self, is_post: bool) -> (Duration, Duration, Option<Fault>, bool) {
-        let mut books = self.books();
-        books.calls += 1;
-        let is_key_off = books.key_off_after.is_some_and(|calls| books.calls > calls);
-        let is_struck = books.rng.u8(0..100) < books.faults_percent;
-        let fault = is_struck.then(|| books.rng.choice(Fault::ALL)).flatten();
-        if let Some(fault) = fault {
-            *books.faults.entry(fault).or_default() += 1;
-        }
-        let mut way = || Duration::from_millis(books.rng.u64(20..400));
-        let (mut there, back) = (way(), way());
-        if is_post && self.habits.is_slow_road {
-            there *= 150;
-        }
-        (there, back, fault, is_key_off)
-    }
-
-    /// The application's answer.
-    fn applied(&self, is_post: bool, is_key_off: bool, path: &str, body: Option<&str>) -> Staged {
-        if is_key_off {
-            return self.error(
-                401,
-                "INVALID_ACCESS_TOKEN",
-                "The provided access token is invalid",
-            );
-        }
-        let (route, query) = path.split_once('?').unwrap_or((path, ""));
-        if is_post {
-            let order: Value = body
-                .and_then(|body| serde_json::from_str(body).ok())
-                .unwrap_or_default();
-            return self.send(&order);
-        }
-        if let Some(reference) = route.strip_prefix("/v3/mobile/check-ref/") {
-            let reference = decoded(reference);
-            return self.check_ref(&reference);
-        }
-        if let Some(id) = route.strip_prefix("/v3/mobile/check-id/") {
-            let shown = self.shown();
-            let found = shown.iter().find(|order| order.id == id);
-            return found.map_or_else(|| self.not_found(), |order| self.data(&self.row(order)));
-        }
-        match route {
-            "/v3/mobile/list" => self.list(query),
-            "/v3/account/balance" => {
-                let balance = self.books().wallet.unwrap_or(1_000_000);
-                self.data(&json!({ "balance": balance }))
-            }
-            _ => self.error(404, "NOT_FOUND", "no such page"),
-        }
-    }
-
-    fn not_found(&self) -> Staged {
-        self.error(404, "NOT_FOUND", "Top-up not found")
-    }
-
-    fn send(&self, order: &Value) -> Staged {
-        let text = |name: &str| order[name].as_str().unwrap_or_default();
-        let (reference, amount) = (text("ref"), order["amount"].as_u64().unwrap_or(0));
-        if text("MSSIDN") == REFUSED_PHONE {
-            return self.error(400, "ERR_VALIDATION", "body/MSSIDN is refused");
-        }
-        let is_poor = self.books().wallet.is_some_and(|wallet| wallet < amount);
-        let poor = || self.error(403, "INSUFFICIENT_BALANCE", "Insufficient balance");
-        if is_poor && self.habits.looks_at_wallet_first {
-            return poor();
-        }
-        if self.books().by_ref.contains_key(reference) {
-            let code = if self.habits.has_hyphen {
-                "DUPLICATED-REF"
-            } else {
-                "DUPLICATED_REF"
-            };
-            return self.error(403, code, "This reference ID is already in use");
-        }
-        if is_poor {
-            return poor();
-        }
-        if let Some(wallet) = &mut self.books().wallet {
-            *wallet = wallet.saturating_sub(amount);
-        }
-        let id = self.book(reference, text("MSSIDN"), text("plan_code"), amount, false);
-        self.data(&json!({ "topupId": id, "topupRef": self.stored_ref(reference) }))
-    }
-
-    fn shown(&self) -> Vec<Booked> {
-        let (now, mut orders) = (Instant::now(), self.orders());
-        orders.retain(|order| order.shown_from <= now);
-        orders
-    }
-
-    fn check_ref(&self, asked: &str) -> Staged {
-        let prefix = format!("API-{USERNAME}-");
-        let (reference, is_prefixed) = match asked.strip_prefix(&prefix) {
-            Some(raw) => (raw, true),
-            None => (asked, false),
-        };
-        let is_looked_up = match self.habits.spelling {
-            Spelling::Both => true,
-            Spelling::Raw => !is_prefixed,
-            Spelling::Prefixed => is_prefixed,
-        };
-        let shown = self.shown();
-        let found = shown
-            .iter()
-            .find(|order| is_looked_up && order.reference == reference);
-        if let Some(order) = found {
-            return self.data(&self.row(order));
-        }
-        let mut books = self.books();
-        let known = books.asked.entry(reference.to_owned()).or_default();
-        if is_prefixed {
-            known.absent_prefixed += 1;
-        } else {
-            known.absent_raw += 1;
-        }
-        drop(books);
-        self.not_found()
-    }
-
-    fn list(&self, query: &str) -> Staged {
-        let value = |name: &str| {
-            let pair = query
-                .split('&')
-                .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
-            pair.map(decoded).unwrap_or_default()
-        };
-        let moment = |name: &str| value(name).parse::<Timestamp>().unwrap_or_default();
-        let (from, to) = (moment("from"), moment("to"));
-        let page: usize = value("page").parse().unwrap_or(1);
-        let mut shown = self.shown();
-        shown.retain(|order| (from..=to).contains(&order.created));
-        if self.habits.newest_first {
-            shown.reverse();
-        }
-        let total = shown.len();
-        let items: Vec<_> = shown
-            .iter()
-            .skip((page - 1) * 100)
-            .take(100)
-            .map(|order| self.row(order))
-            .collect();
-        let pagination = json!({
-            "page": page, "pageSize": 100, "totalPages": total.div_ceil(100), "totalResults": total,
-        });
-        self.data(&json!({ "items": items, "pagination": pagination }))
-    }
-
-    /// A request is about to leave: what must hold by now?
-    fn departing(&self, process: u32, body: &str) -> String {
-        let order: Value = serde_json::from_str(body).unwrap_or_default();
-        let reference = order["ref"].as_str().unwrap_or_default().to_owned();
-        let known: Option<Ref> = reference.parse().ok();
-        let known = known.and_then(|known| self.witness.find(&self.account, &known).ok().flatten());
-        if known.is_none_or(|known| known.state != State::Sending) {
-            self.breach(format!(
-                "`{reference}` left before the ledger knew it as `sending`"
-            ));
-        }
-        let now = Instant::now();
-        let mut books = self.books();
-        books.posts += 1;
-        if let Some((at, why)) = books.halted.get(&process).copied()
-            && now > at
-        {
-            books
-                .breaches
-                .push(format!("`{reference}` was sent behind {why}"));
-        }
-        let known = books.asked.entry(reference.clone()).or_default();
-        let is_unproved = known.is_unproved();
-        *known = Asked {
-            is_in_doubt: true,
-            ..Asked::default()
-        };
-        if is_unproved {
-            books.breaches.push(format!(
-                "`{reference}` was sent again although it was not proved absent"
-            ));
-        }
-        reference
-    }
-
-    /// The answer has reached the process.
-    fn delivered(&self, process: u32, reference: &str, was_in_doubt: bool, staged: &Staged) {
-        let mut books = self.books();
-        let is_sure = match staged {
-            Staged::NotSent => true,
-            Staged::Lost => false,
-            Staged::Answer { status, body, .. } => {
-                let body: Value = serde_json::from_slice(body).unwrap_or_default();
-                let code = body["error"]["code"].as_str().unwrap_or_default();
-                match code {
-                    "INVALID_ACCESS_TOKEN" => {
-                        books
-                            .halted
-                            .entry(process)
-                            .or_insert((Instant::now(), "a refused key"));
-                    }
-                    "INSUFFICIENT_BALANCE" => {
-                        books
-                            .halted
-                            .entry(process)
-                            .or_insert((Instant::now(), "an empty wallet"));
-                    }
-                    _ => {}
-                }
-                !code.is_empty()
-                    && (*status < 500 || code == "AUTH_UNAVAILABLE")
-                    && !code.starts_with("DUPLICATED")
-            }
-        };
-        if is_sure && let Some(known) = books.asked.get_mut(reference) {
-            known.is_in_doubt = was_in_doubt;
-        }
-    }
-
-    fn was_in_doubt(&self, body: &str) -> bool {
-        let order: Value = serde_json::from_str(body).unwrap_or_default();
-        let books = self.books();
-        let known = books.asked.get(order["ref"].as_str().unwrap_or_default());
-        known.is_some_and(Asked::is_unproved)
-    }
-}
-
-impl Stage for Wire {
-    fn call<'a>(&'a self, method: &str, path: &str, body: Option<String>) -> Call<'a> {
-        let (is_post, path) = (method == "POST", path.to_owned());
-        Box::pin(async move {
-            self.life.step().await;
-            let provider = &self.provider;
-            let was_in_doubt = body.as_deref().is_some_and(|body| provider.was_in_doubt(body));
-            let reference = body.as_deref().map(|body| provider.departing(self.process, body));
-            // What has left goes on whatever becomes of the process that sent it.
-            let serving = tokio::spawn(Arc::clone(provider).serve(is_post, path, body));
-            let staged = serving.await.unwrap_or(Staged::Lost);
-            self.life.step().await;
-            if let Some(reference) = reference {
-                provider.delivered(self.process, &reference, was_in_doubt, &staged);
-            }
-            staged
-        })
-    }
-}
-
-fn decoded(text: &str) -> String {
-    percent_encoding::percent_decode_str(text)
-        .decode_utf8_lossy()
-        .into_owned()
 }

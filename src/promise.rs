@@ -24,6 +24,10 @@ pub enum Rule {
     UnknownIsNotFailed,
     /// A ref that is taken leads to its order, and is no refusal.
     TakenIsNotRefused,
+    /// An order whose ref the provider has called taken is never called absent.
+    TakenIsThere,
+    /// An order is given up only when its request can't be landing any more.
+    GivenUpLate,
     /// Behind a refused key nothing is sent.
     AuthStops,
     /// Behind an empty wallet nothing is sent.
@@ -42,7 +46,7 @@ pub enum Rule {
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::WrittenFirst,
         Self::SameRef,
         Self::AskedFirst,
@@ -51,6 +55,8 @@ impl Rule {
         Self::AdoptionCompares,
         Self::UnknownIsNotFailed,
         Self::TakenIsNotRefused,
+        Self::TakenIsThere,
+        Self::GivenUpLate,
         Self::AuthStops,
         Self::EmptyWalletStops,
         Self::BatchLock,
@@ -71,6 +77,8 @@ impl Rule {
             Self::AdoptionCompares => "details are compared before an order is taken over",
             Self::UnknownIsNotFailed => "a lost answer is unknown, never failed",
             Self::TakenIsNotRefused => "a ref that is taken leads to its order",
+            Self::TakenIsThere => "what has a taken ref is never called absent",
+            Self::GivenUpLate => "an order is given up when its request can't land any more",
             Self::AuthStops => "behind a refused key nothing is sent",
             Self::EmptyWalletStops => "behind an empty wallet nothing is sent",
             Self::BatchLock => "one process works on a batch",

@@ -111,7 +111,9 @@ impl Play {
             self.save_sheet();
             Box::pin(self.scene()).await;
             self.look();
-            tokio::time::sleep(LANDED).await;
+            if !self.world.is_hasty {
+                tokio::time::sleep(LANDED).await;
+            }
             self.look();
             if self.is_probe && self.is_broken() {
                 break;

@@ -131,6 +131,8 @@ pub struct World {
     pub scenes: usize,
     /// The one scene that is played, to its end.
     only: Option<Scene>,
+    /// Whether one scene follows the other at once.
+    pub is_hasty: bool,
     /// Whether requests to top up are long on their way.
     pub is_slow_road: bool,
     made: u32,
@@ -189,6 +191,7 @@ impl World {
             rows: Vec::new(),
             scenes: rng.usize(1..6),
             only: None,
+            is_hasty: false,
             is_slow_road: false,
             made: 0,
             rng,
@@ -209,6 +212,15 @@ impl World {
             }
             Rule::TakenIsNotRefused | Rule::UnknownIsNotFailed | Rule::KeyWithheld => {
                 self.faults_percent = 40;
+            }
+            // The provider shows late what it has.
+            Rule::TakenIsThere => {
+                (self.faults_percent, self.shown_late) = (40, Duration::from_secs(90));
+                self.scenes = 6;
+            }
+            Rule::GivenUpLate => {
+                (self.faults_percent, self.shown_late) = (40, Duration::from_secs(12));
+                (self.scenes, self.is_hasty) = (6, true);
             }
             Rule::AdoptionCompares => self.foreign_percent = 50,
             Rule::AuthStops => self.key_off_after = Some(self.rng.u64(1..20)),

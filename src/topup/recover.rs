@@ -158,6 +158,7 @@ impl Desk {
         let age = by_clock.max(asked_for);
         match absence {
             Absence::BeforeSendingAgain => true,
+            Absence::BeforeGivingUp if !holds(Rule::GivenUpLate) => true,
             Absence::BeforeGivingUp => age >= self.pace.settle_delay.saturating_mul(10),
             Absence::Never { .. } => false,
         }

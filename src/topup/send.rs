@@ -367,7 +367,7 @@ impl Desk {
             .iter()
             .any(|attempt| attempt.outcome.as_deref() == Some(REF_TAKEN));
         let waits = otherwise == Absence::BeforeSendingAgain;
-        Ok(if is_taken {
+        Ok(if is_taken && holds(Rule::TakenIsThere) {
             Absence::Never { waits }
         } else {
             otherwise

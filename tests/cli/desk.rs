@@ -393,3 +393,30 @@ fn a_clash_is_given_up_at_no_cost() {
     let report = shop.run(&["report", "--since", "1h", "-o", "json"]).json();
     assert_eq!(report["balance"]["may_be_taken"], "0", "{report:#}");
 }
+
+/// Nothing was made under a ref that clashes: called delivered, it would be a sale that never was.
+#[test]
+fn a_conflict_is_settled_as_written_off_and_as_nothing_else() {
+    let shop = Shop::open();
+    shop.provider.make_order("taken", "0661234567", PLAN, 500);
+    shop.send_as("taken", 500).expect_exit(3).expect_error("conflict");
+    let settle = |end: &str| {
+        let because = ["--because", "support, ticket 4711", "-o", "json"];
+        shop.run(&[&["ref", "settle", "taken", "--as", end][..], &because].concat())
+    };
+    for end in ["fulfilled", "refunded"] {
+        let refused = settle(end).expect_exit(2).expect_error("conflict");
+        refused.expect_said(["written-off"]);
+        assert_eq!(shop.ledger()["taken"], "conflict");
+    }
+    settle("written-off").expect_exit(0);
+    let report = shop.run(&["report", "--since", "12h", "-o", "json"]).json();
+    assert_eq!(
+        (
+            &report["totals"]["sold"],
+            &report["totals"]["face"],
+            &report["balance"]["net"]
+        ),
+        (&0.into(), &0.into(), &"0".into())
+    );
+}

@@ -4,7 +4,7 @@ use super::{account, find, refused};
 use crate::commands::outcome::unprintable;
 use crate::commands::session::Session;
 use crate::domain::{Account, Money, Order, Ref, SettledAs, SettledBy, State};
-use crate::error::{Error, ExitCode, Result};
+use crate::error::{Error, ExitCode, Kind, Result};
 use crate::ledger::{Change, Ledger, LedgerError, Override};
 use crate::output::{order_record, orders_table};
 
@@ -38,7 +38,7 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
     let mut orders: Vec<Order> = Vec::new();
     for reference in &request.refs {
         if orders.iter().all(|order| order.intent.reference != *reference) {
-            orders.push(fit(&ledger, &account, reference)?);
+            orders.push(fit(&ledger, &account, reference, request.settled_as)?);
         }
     }
     if !consented(session, request, &orders).await? {
@@ -64,8 +64,8 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
     Ok(ExitCode::Success)
 }
 
-/// The order, if it may be settled by hand.
-fn fit(ledger: &Ledger, account: &Account, reference: &Ref) -> Result<Order> {
+/// The order, if it may be settled by hand and so.
+fn fit(ledger: &Ledger, account: &Account, reference: &Ref, settled_as: SettledAs) -> Result<Order> {
     let order = find(ledger, account, reference)?;
     if ledger.is_being_sent(&order) {
         return Err(refused(
@@ -81,7 +81,22 @@ fn fit(ledger: &Ledger, account: &Account, reference: &Ref) -> Result<Order> {
         );
         return Err(refused(&order, message).hint("nothing was settled"));
     }
+    if order.state == State::Conflict && settled_as.state() != State::WrittenOff {
+        return Err(never_made(&order, settled_as));
+    }
     Ok(order)
+}
+
+/// Nothing was made for an order whose ref is another's: it can be neither delivered nor paid back.
+fn never_made(order: &Order, settled_as: SettledAs) -> Error {
+    let reference = &order.intent.reference;
+    let message = format!(
+        "the order `{reference}` clashes with another one under its ref: nothing was made for it, so it can't be `{}`",
+        settled_as.state()
+    );
+    Error::new(Kind::Usage, "conflict", message)
+        .about(reference)
+        .hint("settle it with `--as written-off`; nothing was settled")
 }
 
 /// What is settled by hand is never asked about again: somebody at a terminal sees it once more.

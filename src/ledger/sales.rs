@@ -27,6 +27,8 @@ pub struct Sale<'a> {
     pub cost: Option<Money>,
     /// When it was known that its money had come back.
     pub refunded_at: Option<Timestamp>,
+    /// Whether the provider had accepted it: then it has taken the money, whatever the operator says since.
+    pub is_accepted: bool,
     /// Whether the operator says how it ended, and not the provider.
     pub is_by_hand: bool,
 }
@@ -52,7 +54,7 @@ impl Ledger {
     ) -> Result<()> {
         let reader = self.reader();
         let mut statement = reader.prepare_cached(
-            "SELECT sent_at, operator, plan, label, state, amount, cost, charged, updated_at, settled_by \
+            "SELECT sent_at, operator, plan, label, state, amount, cost, charged, updated_at, settled_by, topup_id \
              FROM orders LEFT JOIN batches ON batches.id = batch_id \
              WHERE orders.account = :account AND orders.environment = :environment \
              AND sent_at >= :from AND sent_at < :to ORDER BY sent_at",
@@ -105,6 +107,7 @@ fn read_sale<'row>(row: &'row Row<'_>) -> Result<Sale<'row>> {
         refunded_at: is_refunded
             .then(|| moment("updated_at", row.get("updated_at")?))
             .transpose()?,
+        is_accepted: text(row, "topup_id")?.is_some(),
         is_by_hand: text(row, "settled_by")? == Some(SettledBy::Operator.word()),
     })
 }

@@ -296,7 +296,12 @@ fn what_is_written_off_is_no_sale() {
         ),
         (&1.into(), &0.into(), &0.into(), &"0".into())
     );
-    assert_eq!(report["balance"]["may_be_taken"], "496.25");
+    let balance = &report["balance"];
+    assert_eq!(
+        (&balance["taken"], &balance["may_be_taken"]),
+        (&"496.25".into(), &"0".into()),
+        "it was accepted"
+    );
 }
 
 /// A key of the other environment has a report of its own.
@@ -388,4 +393,39 @@ fn a_report_asks_nobody() {
     assert_eq!(shop.books().all_calls(), calls);
     let told = shop.run(&["report", "--day", "2001-01-01"]).expect_exit(0);
     assert_eq!(told.stdout.lines().count(), 1, "a header alone: {told:?}");
+}
+
+/// What the provider has accepted it has taken, also where nobody waits for its end any more.
+#[test]
+fn a_written_off_order_that_was_accepted_stays_taken() {
+    let shop = Shop::open();
+    let order = [
+        "send",
+        "--plan",
+        PLAN,
+        "--phone",
+        "0600000003",
+        "--amount",
+        "500",
+        "--ref",
+        "open",
+    ];
+    shop.run(&order).expect_exit(8);
+    let before = report_now(&shop, &[])["balance"].clone();
+    assert_eq!(centimes(&before["net"]), spent(&shop));
+    let settle = [
+        "ref",
+        "settle",
+        "open",
+        "--as",
+        "written-off",
+        "--because",
+        "nobody answers",
+    ];
+    shop.run(&settle).expect_exit(0);
+    let after = report_now(&shop, &[])["balance"].clone();
+    assert_eq!(
+        (&after["taken"], &after["may_be_taken"], &after["net"]),
+        (&before["taken"], &"0".into(), &before["net"])
+    );
 }

@@ -113,7 +113,7 @@ pub(super) struct Sums {
     pub refunded: Part,
     /// Nobody knows the end yet: the cost may have been taken.
     pub open: Part,
-    /// Given up by the operator: the cost may have been taken.
+    /// Given up by the operator: the cost was taken where the provider had accepted it, and may have been elsewhere.
     pub written_off: Part,
     /// Rejected, cancelled, clashing or put back: nothing was made and nothing was taken.
     pub not_made: Part,
@@ -134,6 +134,7 @@ impl Sums {
             State::Fulfilled | State::Refunded | State::Accepted | State::InReview => {
                 self.taken = self.taken + cost;
             }
+            State::WrittenOff if sale.is_accepted => self.taken = self.taken + cost,
             State::Unknown | State::Sending | State::WrittenOff => self.unsure = self.unsure + cost,
             State::Planned | State::Rejected | State::Conflict | State::Cancelled => {}
         }
@@ -254,6 +255,7 @@ mod tests {
             amount: 500,
             cost: cost.and_then(|cost| cost.parse().ok()),
             refunded_at: None,
+            is_accepted: false,
             is_by_hand: false,
         }
     }

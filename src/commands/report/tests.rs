@@ -59,6 +59,7 @@ fn sale(at: &str, operator: &'static str, state: State, amount: u32) -> Sale<'st
         amount,
         cost: Some(read(&format!("{}.25", amount - 4))),
         refunded_at: (state == State::Refunded).then(|| read(at)),
+        is_accepted: false,
         is_by_hand: false,
     }
 }

@@ -429,3 +429,20 @@ fn a_written_off_order_that_was_accepted_stays_taken() {
         (&before["taken"], &"0".into(), &before["net"])
     );
 }
+
+/// Two forms at once are a mistake, and not silently one of them.
+#[test]
+fn excel_and_another_format_are_refused() {
+    let shop = Shop::open();
+    shop.send_as("order-1", 500).expect_exit(0);
+    for format in ["json", "jsonl", "table"] {
+        let refused = shop.run(&["report", "--excel", "-o", format]).expect_exit(2);
+        assert_eq!(refused.stdout, "", "{format}");
+        refused.expect_said(["--excel"]);
+    }
+    shop.run(&["report", "--excel", "-o", "csv"]).expect_exit(0);
+    // A flag beats what is set elsewhere.
+    let shop = shop.set("ONECLICKDZ_OUTPUT", "json");
+    let shown = shop.run(&["report", "--excel"]).expect_exit(0);
+    assert!(shown.stdout.starts_with('\u{feff}'), "{shown:?}");
+}

@@ -6,6 +6,7 @@ mod sums;
 use super::outcome::unprintable;
 use super::refs::account;
 use super::session::Session;
+use crate::config::{Origin, OutputFormat};
 use crate::domain::{Account, Month, Period, When};
 use crate::error::{Error, ExitCode, Result};
 use crate::ledger::{CameBack, InHand};
@@ -47,6 +48,7 @@ struct Closing {
 
 /// Shows the report.
 pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
+    refuse_two_forms(session, request)?;
     let period = period(session, request)?;
     let ledger = session.ledger()?;
     let account = account(session, &ledger).await?;
@@ -67,6 +69,20 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
         .show(&session.printer, request.excel)
         .map_err(unprintable)?;
     Ok(ExitCode::Success)
+}
+
+/// `--excel` is a form of its own; a format that is typed beside it would silently not be used.
+fn refuse_two_forms(session: &Session, request: &Request) -> Result<()> {
+    let output = &session.config.output;
+    let is_typed = matches!(output.origin, Origin::Flag(_));
+    if !request.excel || !is_typed || output.value == OutputFormat::Csv {
+        return Ok(());
+    }
+    let message = format!(
+        "`--excel` writes CSV, and `--output {}` asks for something else",
+        output.value
+    );
+    Err(Error::usage("two_formats", message).hint("leave one of the two out"))
 }
 
 fn period(session: &Session, request: &Request) -> Result<Period> {

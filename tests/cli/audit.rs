@@ -402,3 +402,30 @@ fn the_log_is_listed_by_order_and_a_noted_head_is_found_again() {
     shop.run(&["ref", "audit", "--verify", "--head", "abc"])
         .expect_exit(2);
 }
+
+/// What proves nothing else must not change what it proves.
+#[test]
+fn verifying_changes_nothing_and_names_what_stands_behind_the_end() {
+    let shop = Shop::open();
+    shop.send_as("order-1", 500).expect_exit(0);
+    let whole = fs::read(shop.log_path()).or_fail("no log");
+    let cut = whole.len() - 1;
+    let tampered = [
+        ([&whole[..], &[0; 7]].concat(), "tail"),
+        ([&whole[..], b"not ours\n"].concat(), "tail"),
+        (whole[..cut].to_vec(), "changed"),
+    ];
+    for (bytes, kind) in tampered {
+        fs::write(shop.log_path(), &bytes).or_fail("not written");
+        for _ in 0..2 {
+            let found = shop.verify().expect_exit(10).expect_error("audit_damaged");
+            assert_eq!(found.json()["differences"][0]["kind"], kind, "{found:?}");
+        }
+        assert!(
+            fs::read(shop.log_path()).or_fail("no log") == bytes,
+            "{kind}: it was changed"
+        );
+    }
+    fs::write(shop.log_path(), &whole).or_fail("not written");
+    shop.expect_whole();
+}

@@ -35,6 +35,10 @@ pub fn run(session: &Session, request: &Request) -> Result<ExitCode> {
     let path = &session.config.ledger.value;
     // A ledger that is damaged or newer is refused like everywhere; one that is not there is made.
     let ledger = session.ledger()?;
+    if request.verify {
+        // What is verified is not written to before.
+        return verified(session, request);
+    }
     let account = session.known_account(&ledger);
     let act = NewAct {
         author: session.author(),
@@ -42,9 +46,6 @@ pub fn run(session: &Session, request: &Request) -> Result<ExitCode> {
     };
     let written = Exporter::open(path, &act).and_then(|mut exporter| exporter.export(session.clock.now()));
     warn_of_log(&session.printer, written);
-    if request.verify {
-        return verified(session, request);
-    }
     let now = session.clock.now();
     let lookup = Lookup {
         account: account.clone(),
@@ -159,6 +160,12 @@ fn event(line: &Value) -> Cell {
 fn verified(session: &Session, request: &Request) -> Result<ExitCode> {
     let verdict = verify(&session.config.ledger.value, request.head.as_deref()).map_err(unreadable)?;
     let printer = &session.printer;
+    if verdict.waiting > 0 {
+        printer.warn(&format!(
+            "{} lines are not yet in the file; `oneclick ref audit` writes them",
+            verdict.waiting
+        ));
+    }
     if !printer.format().is_json() && !verdict.differences.is_empty() {
         printer.message_table(&differences(&verdict.differences));
     }
@@ -191,6 +198,7 @@ fn record(session: &Session, request: &Request, verdict: &Verdict) -> Record {
         "file": file,
         "whole": is_whole,
         "lines": verdict.last,
+        "waiting": verdict.waiting,
         "head": verdict.head,
         "noted_head": request.head.as_ref().map(|hash| json!({"hash": hash, "n": verdict.noted})),
         "difference_count": verdict.count,
@@ -267,6 +275,8 @@ fn name(kind: DifferenceKind) -> &'static str {
         DifferenceKind::Chain => "chain broken",
         DifferenceKind::Head => "other end",
         DifferenceKind::Noted => "noted head missing",
+        DifferenceKind::Tail => "foreign end",
+        DifferenceKind::OtherLedger => "log of another ledger",
         DifferenceKind::State => "order and history differ",
     }
 }

@@ -7,24 +7,20 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::entries::Queries;
 use super::line::{hash, render};
-use super::{AuditError, Head, Result, path_of};
+use super::{AuditError, Head, LOCK_PAUSE, LOCK_WAIT, Result, path_of};
 use crate::ledger::acts::{self, ActEvent, NewAct};
 use crate::ledger::rows::millis;
 use crate::ledger::{LedgerError, schema};
 
 /// Lines between two heads: bounds how long a reader keeps the ledger's log from being cleared.
 const LINES_PER_ROUND: u64 = 50_000;
-/// How long to wait for another process that writes. What is left is written by the next command.
-const LOCK_WAIT: Duration = Duration::from_secs(2);
-/// Between two looks at the lock.
-const LOCK_PAUSE: Duration = Duration::from_millis(5);
 /// What is written or compared at a time.
 const BUFFER_BYTES: usize = 128 * 1024;
 

@@ -1,7 +1,7 @@
 //! The lines of the file, read once from its beginning, with one in advance.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Take};
+use std::io::{BufRead, BufReader, Read, Seek, Take};
 use std::path::Path;
 
 use super::line::{Parts, parts};
@@ -41,11 +41,16 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub fn open(path: &Path, bytes: u64) -> Result<Self> {
-        let reader = match File::open(path) {
-            Ok(file) => Some(BufReader::with_capacity(256 * 1024, file).take(bytes)),
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => return Err(AuditError::file(path, error)),
+    /// The first so many bytes of a file; none where there is no file.
+    pub fn of(file: Option<&File>, path: &Path, bytes: u64) -> Result<Self> {
+        let failed = |error| AuditError::file(path, error);
+        let reader = match file {
+            Some(file) => {
+                let mut file = file.try_clone().map_err(failed)?;
+                file.rewind().map_err(failed)?;
+                Some(BufReader::with_capacity(256 * 1024, file).take(bytes))
+            }
+            None => None,
         };
         let mut lines = Self {
             reader,
@@ -53,7 +58,6 @@ impl Lines {
             current: None,
             next: None,
         };
-        let failed = |error| AuditError::file(path, error);
         lines.advance().map_err(failed)?;
         lines.advance().map_err(failed)?;
         Ok(lines)

@@ -10,10 +10,12 @@ mod export;
 mod line;
 mod lines;
 mod listing;
+mod tail;
 mod verdict;
 mod verify;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::Connection;
 
@@ -25,6 +27,11 @@ pub use verify::verify;
 
 /// What the first line carries in place of a hash.
 pub const NO_HASH: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// How long to wait for another process that writes. What is left is written by the next command.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+/// Between two looks at the lock.
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
 /// Why the log could not be written or read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

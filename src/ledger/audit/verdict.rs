@@ -32,6 +32,10 @@ pub enum DifferenceKind {
     Head,
     /// The hash that was noted elsewhere is not in the log.
     Noted,
+    /// Behind the last line stands what nobody has written.
+    Tail,
+    /// The log is that of another ledger.
+    OtherLedger,
     /// An order stands elsewhere than its last move has put it.
     State,
 }
@@ -50,6 +54,8 @@ impl DifferenceKind {
             Self::Chain => "chain",
             Self::Head => "head",
             Self::Noted => "noted_head",
+            Self::Tail => "tail",
+            Self::OtherLedger => "other_ledger",
             Self::State => "state",
         }
     }
@@ -81,6 +87,8 @@ pub struct Verdict {
     pub head: String,
     /// The line whose hash was noted elsewhere.
     pub noted: Option<i64>,
+    /// How many rows of the ledger are not yet in the file.
+    pub waiting: u64,
     /// The first differences.
     pub differences: Vec<Difference>,
     /// How many there are.

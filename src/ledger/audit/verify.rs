@@ -1,7 +1,9 @@
 //! Is the log whole? Every line is held against the row that it was made of, against the line before, and the last one
-//! against the head that the ledger keeps. Both sides are read once, side by side, in flat memory.
+//! against the head that the ledger keeps. Both sides are read once, side by side, in flat memory. Nothing is written.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -9,6 +11,7 @@ use rusqlite::Connection;
 use super::entries::{Entries, Entry, Queries};
 use super::line::{hash, render};
 use super::lines::{Line, Lines};
+use super::tail::{Tail, hold};
 use super::verdict::{DIFFERENCES_MAX, Difference, DifferenceKind, Verdict, difference, fields, reference};
 use super::{AuditError, Head, NO_HASH, Result, path_of};
 use crate::ledger::{LedgerError, schema};
@@ -21,9 +24,22 @@ pub fn verify(ledger: &Path, noted: Option<&str>) -> Result<Verdict> {
 }
 
 pub(super) fn verify_with(connection: &Connection, path: &Path, noted: Option<&str>) -> Result<Verdict> {
-    // One moment of the ledger: what is written meanwhile is behind the head.
+    let failed = |error| AuditError::file(path, error);
+    let file = match File::open(path) {
+        Ok(file) => Some(file),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(failed(error)),
+    };
+    let is_held = file.as_ref().map(hold).transpose().map_err(failed)?;
+    // One moment of the ledger and of the file: what is written meanwhile is behind both.
     let reading = connection.unchecked_transaction()?;
     let head = Head::read(&reading)?;
+    let mut tail = None;
+    if let (Some(file), Some(true)) = (&file, is_held) {
+        let length = file.metadata().map_err(failed)?.len();
+        file.unlock().map_err(failed)?;
+        tail = Some(Tail { path, file, length });
+    }
     let mut queries = Queries::prepare(&reading)?;
     let start = Head {
         n: 0,
@@ -34,7 +50,7 @@ pub(super) fn verify_with(connection: &Connection, path: &Path, noted: Option<&s
     };
     let mut walk = Walk {
         entries: queries.behind(&start)?,
-        lines: Lines::open(path, head.bytes)?,
+        lines: Lines::of(file.as_ref(), path, head.bytes)?,
         path,
         head: &head,
         row: None,
@@ -52,12 +68,26 @@ pub(super) fn verify_with(connection: &Connection, path: &Path, noted: Option<&s
     };
     walk.work()?;
     let mut verdict = walk.verdict;
+    if let Some(tail) = tail
+        && let Some(found) = tail.difference(&head, &reading)?
+    {
+        verdict.push(found);
+    }
     check_states(&reading, &mut verdict)?;
+    verdict.waiting = waiting(&reading)?;
     if noted.is_some() && verdict.noted.is_none() {
         let detail = "no line has the hash that was noted".to_owned();
         verdict.push(difference(DifferenceKind::Noted, detail));
     }
     Ok(verdict)
+}
+
+/// How many rows are not yet lines.
+fn waiting(connection: &Connection) -> Result<u64> {
+    let query = "SELECT (SELECT coalesce(max(id), 0) FROM moves) - move_id \
+         + (SELECT coalesce(max(id), 0) FROM acts) - act_id FROM audit_head";
+    let rows: i64 = connection.query_row(query, [], |row| row.get(0))?;
+    Ok(u64::try_from(rows).unwrap_or_default())
 }
 
 /// Orders whose state no move has put there.

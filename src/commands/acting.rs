@@ -44,15 +44,13 @@ impl Session {
             overrides: [self.caps_set_aside(), overrides].concat(),
         };
         match Exporter::open(&self.config.ledger.value, &act) {
-            Ok(exporter) => {
+            Ok(mut exporter) => {
                 // What a process that was killed has left is written now.
-                let is_needed = exporter.is_needed().unwrap_or(true);
-                let exporter = Arc::new(Mutex::new(exporter));
                 // What fails here is told at the end, when it still does.
-                if is_needed && let Ok(exported) = export(&exporter, self.clock) {
+                if let Ok(exported) = exporter.begin(self.clock.now()) {
                     warn_of_log(&self.printer, Ok(exported));
                 }
-                *locked(&self.acting.exporter) = Some(exporter);
+                *locked(&self.acting.exporter) = Some(Arc::new(Mutex::new(exporter)));
             }
             Err(error) => warn_of_log(&self.printer, Err(error)),
         }

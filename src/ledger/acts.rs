@@ -61,6 +61,8 @@ pub enum ActEvent {
     Declined,
     /// The file of the log was found to be another than was written.
     Damaged,
+    /// The log of another ledger stood in the place of ours and was put out of the way.
+    SetAside,
 }
 
 impl ActEvent {
@@ -71,6 +73,7 @@ impl ActEvent {
             Self::Consented => "consented",
             Self::Declined => "declined",
             Self::Damaged => "damaged",
+            Self::SetAside => "set_aside",
         }
     }
 }

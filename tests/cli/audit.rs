@@ -429,3 +429,46 @@ fn verifying_changes_nothing_and_names_what_stands_behind_the_end() {
     fs::write(shop.log_path(), &whole).or_fail("not written");
     shop.expect_whole();
 }
+
+/// A new ledger knows nothing of the lines of the old one: they are named, kept, and never forgotten.
+#[test]
+fn a_log_whose_ledger_is_gone_is_not_whole_and_is_not_forgotten() {
+    let shop = Shop::open();
+    shop.send_as("order-1", 500).expect_exit(0);
+    let verdict = shop.verify().expect_exit(0).json();
+    let head = verdict["head"].as_str().or_fail("no head").to_owned();
+    let old = fs::read(shop.log_path()).or_fail("no log");
+    for ending in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(shop.ledger_path().with_file_name(format!("ledger.db{ending}")));
+    }
+    for _ in 0..2 {
+        let found = shop.verify().expect_exit(10).expect_error("audit_damaged");
+        assert_eq!(
+            found.json()["differences"][0]["kind"],
+            "other_ledger",
+            "{found:?}"
+        );
+        found.expect_said(["another ledger"]);
+    }
+    shop.run(&["ref", "audit"]).expect_exit(0);
+    assert!(
+        fs::read(shop.log_path()).or_fail("no log") == old,
+        "only looked at"
+    );
+    shop.send_as("order-2", 700)
+        .expect_exit(0)
+        .expect_said(["ledger.db.audit.1.jsonl"]);
+    let aside = shop.log_path().with_file_name("ledger.db.audit.1.jsonl");
+    assert!(fs::read(aside).or_fail("not kept") == old);
+    let log = shop.log();
+    assert_eq!(log[0]["event"], "set_aside", "{log:#?}");
+    let why = log[0]["why"].as_str().or_fail("no reason");
+    assert!(
+        why.contains("ledger.db.audit.1.jsonl") && why.contains(&head),
+        "{why}"
+    );
+    let later = shop.verify().expect_exit(0);
+    assert_eq!(later.json()["set_aside"], serde_json::json!([why]));
+    later.expect_said(["ledger.db.audit.1.jsonl"]);
+    shop.expect_whole();
+}

@@ -160,6 +160,9 @@ fn event(line: &Value) -> Cell {
 fn verified(session: &Session, request: &Request) -> Result<ExitCode> {
     let verdict = verify(&session.config.ledger.value, request.head.as_deref()).map_err(unreadable)?;
     let printer = &session.printer;
+    for told in &verdict.set_aside {
+        printer.warn(&format!("{told}; keep it beside the ledger that it belongs to"));
+    }
     if verdict.waiting > 0 {
         printer.warn(&format!(
             "{} lines are not yet in the file; `oneclick ref audit` writes them",
@@ -199,6 +202,7 @@ fn record(session: &Session, request: &Request, verdict: &Verdict) -> Record {
         "whole": is_whole,
         "lines": verdict.last,
         "waiting": verdict.waiting,
+        "set_aside": verdict.set_aside,
         "head": verdict.head,
         "noted_head": request.head.as_ref().map(|hash| json!({"hash": hash, "n": verdict.noted})),
         "difference_count": verdict.count,

@@ -14,7 +14,8 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::entries::Queries;
 use super::line::{hash, render};
-use super::{AuditError, Head, LOCK_PAUSE, LOCK_WAIT, Result, path_of};
+use super::lines::Lines;
+use super::{AuditError, Head, LOCK_PAUSE, LOCK_WAIT, NO_HASH, Result, path_of};
 use crate::ledger::acts::{self, ActEvent, NewAct};
 use crate::ledger::rows::millis;
 use crate::ledger::{LedgerError, schema};
@@ -55,11 +56,16 @@ impl Exporter {
         })
     }
 
-    /// Whether an export has something to do: lines that a process has left, or a file that is another than it was.
-    pub fn is_needed(&self) -> Result<bool> {
+    /// Before the first move of a command: writes what a process has left, and looks at a file that is another than
+    /// it was. The log of another ledger is put out of the way, so that ours begins with the line that names it.
+    pub fn begin(&mut self, at: Timestamp) -> Result<Exported> {
         let head = Head::read(&self.connection)?;
         let length = std::fs::metadata(&self.path).map_or(0, |data| data.len());
-        Ok(self.is_behind()? || (head.n > 0 && length != head.bytes))
+        if self.is_behind()? || length != head.bytes {
+            self.bring_up_to_date(at)
+        } else {
+            Ok(Exported::default())
+        }
     }
 
     /// Whether the ledger holds what is not in the file.
@@ -74,11 +80,15 @@ impl Exporter {
 
     /// Writes all that is new. The file is looked at even where nothing is.
     pub fn export(&mut self, at: Timestamp) -> Result<Exported> {
-        let mut exported = Exported::default();
         let head = Head::read(&self.connection)?;
         if head.n == 0 && !self.is_behind()? {
-            return Ok(exported);
+            return Ok(Exported::default());
         }
+        self.bring_up_to_date(at)
+    }
+
+    fn bring_up_to_date(&mut self, at: Timestamp) -> Result<Exported> {
+        let mut exported = Exported::default();
         let Some(mut file) = self.lock()? else {
             exported.is_busy = true;
             return Ok(exported);
@@ -92,7 +102,7 @@ impl Exporter {
                 Round::Part(lines) => exported.lines += lines,
                 Round::Damaged(damage) if damage.is_foreign => {
                     // It is the log of another ledger, which once stood here: kept, and not mixed with ours.
-                    exported.damages.push(self.put_aside()?);
+                    exported.damages.push(self.put_aside(&file, at)?);
                     match self.lock()? {
                         Some(next) => file = next,
                         None => return Ok(exported),
@@ -206,19 +216,55 @@ impl Exporter {
         Ok(())
     }
 
-    /// Moves a file that is not ours out of the way: `x.audit.jsonl` to the first `x.audit.1.jsonl` that is free.
-    fn put_aside(&self) -> Result<String> {
+    /// Writes down where the log of another ledger is kept: once, however often moving it fails.
+    fn note_put_aside(&self, why: &str, at: Timestamp) -> Result<()> {
+        let transaction =
+            rusqlite::Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
+        let is_told: bool = transaction.query_row(
+            "SELECT EXISTS (SELECT 1 FROM acts WHERE event = ?1 AND why = ?2)",
+            (ActEvent::SetAside.word(), why),
+            |row| row.get(0),
+        )?;
+        if !is_told {
+            acts::write(&transaction, ActEvent::SetAside, Some(why), millis(at))?;
+        }
+        Ok(transaction.commit()?)
+    }
+
+    /// Moves a file that is not ours out of the way: `x.audit.jsonl` to the first `x.audit.1.jsonl` that is free. Our
+    /// log says so before it is done.
+    fn put_aside(&self, file: &File, at: Timestamp) -> Result<String> {
         let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();
         let free = (1_u32..100_000)
             .map(|number| self.path.with_file_name(format!("{stem}.{number}.jsonl")))
             .find(|place| std::fs::symlink_metadata(place).is_err())
             .ok_or_else(|| self.failed("it is the log of another ledger"))?;
+        let (lines, head) = end_of(file, &self.path)?;
+        let why = format!(
+            "the log of another ledger, {lines} lines with the head {head}, is kept as `{}`",
+            free.display()
+        );
+        self.note_put_aside(&why, at)?;
         std::fs::rename(&self.path, &free).map_err(|error| self.failed(error))?;
         Ok(format!(
             "the file was the log of another ledger; it is `{}` now",
             free.display()
         ))
     }
+}
+
+/// How many lines a file has, and the hash of the last.
+fn end_of(file: &File, path: &Path) -> Result<(u64, String)> {
+    let mut lines = Lines::of(Some(file), path, u64::MAX)?;
+    let mut end = (0, NO_HASH.to_owned());
+    while let Some(line) = &lines.current {
+        end.0 = line.number;
+        if lines.next.is_none() {
+            end.1 = hash(&line.bytes);
+        }
+        lines.advance().map_err(|error| AuditError::file(path, error))?;
+    }
+    Ok(end)
 }
 
 /// What came of writing some lines.

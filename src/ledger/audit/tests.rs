@@ -617,8 +617,17 @@ async fn the_log_of_another_ledger_is_put_aside() -> Outcome {
     fs::write(desk.log(), "{\"n\":1,\"of\":\"another ledger\"}\n")?;
     desk.sell(1).await?;
     let exported = desk.export()?;
-    assert_eq!((exported.lines, exported.damages.len()), (3, 1));
-    assert_eq!(desk.verify()?.differences, []);
+    assert_eq!((exported.lines, exported.damages.len()), (4, 1));
+    let verdict = desk.verify()?;
+    assert_eq!(verdict.differences, []);
+    let hash = hex(Sha256::digest(b"{\"n\":1,\"of\":\"another ledger\"}").iter());
+    let [told] = &verdict.set_aside[..] else {
+        panic!("{verdict:?}");
+    };
+    assert!(
+        told.contains(&hash) && told.contains("ledger.db.audit.1.jsonl"),
+        "{told}"
+    );
     assert!(fs::read_to_string(desk.place.path().join("ledger.db.audit.1.jsonl"))?.contains("another"));
     Ok(())
 }

@@ -89,6 +89,8 @@ pub struct Verdict {
     pub noted: Option<i64>,
     /// How many rows of the ledger are not yet in the file.
     pub waiting: u64,
+    /// What the log says of logs of other ledgers that stood in its place.
+    pub set_aside: Vec<String>,
     /// The first differences.
     pub differences: Vec<Difference>,
     /// How many there are.

@@ -14,7 +14,7 @@ use super::lines::{Line, Lines};
 use super::tail::{Tail, hold};
 use super::verdict::{DIFFERENCES_MAX, Difference, DifferenceKind, Verdict, difference, fields, reference};
 use super::{AuditError, Head, NO_HASH, Result, path_of};
-use crate::ledger::{LedgerError, schema};
+use crate::ledger::{ActEvent, LedgerError, schema};
 
 /// Holds the log of a ledger against its rows. `noted` is a hash that somebody has noted elsewhere.
 pub fn verify(ledger: &Path, noted: Option<&str>) -> Result<Verdict> {
@@ -75,6 +75,7 @@ pub(super) fn verify_with(connection: &Connection, path: &Path, noted: Option<&s
     }
     check_states(&reading, &mut verdict)?;
     verdict.waiting = waiting(&reading)?;
+    verdict.set_aside = set_aside(&reading)?;
     if noted.is_some() && verdict.noted.is_none() {
         let detail = "no line has the hash that was noted".to_owned();
         verdict.push(difference(DifferenceKind::Noted, detail));
@@ -88,6 +89,13 @@ fn waiting(connection: &Connection) -> Result<u64> {
          + (SELECT coalesce(max(id), 0) FROM acts) - act_id FROM audit_head";
     let rows: i64 = connection.query_row(query, [], |row| row.get(0))?;
     Ok(u64::try_from(rows).unwrap_or_default())
+}
+
+/// What is told of logs of other ledgers.
+fn set_aside(connection: &Connection) -> Result<Vec<String>> {
+    let mut statement = connection.prepare("SELECT why FROM acts WHERE event = ?1 ORDER BY id")?;
+    let told = statement.query_map([ActEvent::SetAside.word()], |row| row.get(0))?;
+    Ok(told.collect::<std::result::Result<_, _>>()?)
 }
 
 /// Orders whose state no move has put there.

@@ -472,3 +472,22 @@ fn a_log_whose_ledger_is_gone_is_not_whole_and_is_not_forgotten() {
     later.expect_said(["ledger.db.audit.1.jsonl"]);
     shop.expect_whole();
 }
+
+/// A pipe in the place of the log would be waited for without end.
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_the_place_of_the_log_is_refused() {
+    let shop = Shop::open();
+    shop.send_as("order-1", 500).expect_exit(0);
+    fs::remove_file(shop.log_path()).or_fail("not removed");
+    let made = std::process::Command::new("mkfifo").arg(shop.log_path()).status();
+    assert!(made.or_fail("no mkfifo").success());
+    for more in [&["--verify"][..], &[]] {
+        shop.run(&[&["ref", "audit", "-o", "json"], more].concat())
+            .expect_exit(10)
+            .expect_error("audit_unreadable")
+            .expect_said(["no regular file"]);
+    }
+    let sent = shop.send_as("order-2", 700).expect_exit(0);
+    sent.expect_said(["the audit log can't be written"]);
+}

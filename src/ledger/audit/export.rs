@@ -14,8 +14,8 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::entries::Queries;
 use super::line::{hash, render};
-use super::lines::Lines;
-use super::{AuditError, Head, LOCK_PAUSE, LOCK_WAIT, NO_HASH, Result, path_of};
+use super::lines;
+use super::{AuditError, Head, LOCK_PAUSE, LOCK_WAIT, Result, open, path_of};
 use crate::ledger::acts::{self, ActEvent, NewAct};
 use crate::ledger::rows::millis;
 use crate::ledger::{LedgerError, schema};
@@ -127,15 +127,13 @@ impl Exporter {
         options.read(true).append(true).create(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&self.path).map_err(|error| self.failed(error))?;
+        let file = open(&self.path, &mut options).map_err(|error| self.failed(error))?;
         if is_new && let Some(directory) = self.path.parent() {
             File::open(directory)
                 .and_then(|directory| directory.sync_all())
                 .map_err(|error| self.failed(error))?;
         }
-        if file.metadata().is_ok_and(|data| data.is_file()) {
-            schema::make_private(&self.path)?;
-        }
+        schema::make_private(&self.path)?;
         let until = Instant::now() + LOCK_WAIT;
         loop {
             match file.try_lock() {
@@ -239,9 +237,9 @@ impl Exporter {
             .map(|number| self.path.with_file_name(format!("{stem}.{number}.jsonl")))
             .find(|place| std::fs::symlink_metadata(place).is_err())
             .ok_or_else(|| self.failed("it is the log of another ledger"))?;
-        let (lines, head) = end_of(file, &self.path)?;
+        let (count, head) = lines::end(file, &self.path)?;
         let why = format!(
-            "the log of another ledger, {lines} lines with the head {head}, is kept as `{}`",
+            "the log of another ledger, {count} lines with the head {head}, is kept as `{}`",
             free.display()
         );
         self.note_put_aside(&why, at)?;
@@ -251,20 +249,6 @@ impl Exporter {
             free.display()
         ))
     }
-}
-
-/// How many lines a file has, and the hash of the last.
-fn end_of(file: &File, path: &Path) -> Result<(u64, String)> {
-    let mut lines = Lines::of(Some(file), path, u64::MAX)?;
-    let mut end = (0, NO_HASH.to_owned());
-    while let Some(line) = &lines.current {
-        end.0 = line.number;
-        if lines.next.is_none() {
-            end.1 = hash(&line.bytes);
-        }
-        lines.advance().map_err(|error| AuditError::file(path, error))?;
-    }
-    Ok(end)
 }
 
 /// What came of writing some lines.

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, Take};
 use std::path::Path;
 
-use super::line::{Parts, parts};
-use super::{AuditError, Result};
+use super::line::{Parts, hash, parts};
+use super::{AuditError, NO_HASH, Result};
 
 /// The longest line; ours are shorter by far.
 const LINE_BYTES_MAX: u64 = 1024 * 1024;
@@ -88,4 +88,18 @@ impl Lines {
         });
         Ok(())
     }
+}
+
+/// How many lines a file has, and the hash of the last.
+pub(super) fn end(file: &File, path: &Path) -> Result<(u64, String)> {
+    let mut lines = Lines::of(Some(file), path, u64::MAX)?;
+    let mut end = (0, NO_HASH.to_owned());
+    while let Some(line) = &lines.current {
+        end.0 = line.number;
+        if lines.next.is_none() {
+            end.1 = hash(&line.bytes);
+        }
+        lines.advance().map_err(|error| AuditError::file(path, error))?;
+    }
+    Ok(end)
 }

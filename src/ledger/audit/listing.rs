@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{AuditError, Result, path_of};
+use super::{AuditError, Result, open, path_of};
 use crate::domain::{Account, Ref};
 
 /// Which lines to show; everything that is none does not filter.
@@ -56,7 +56,7 @@ struct Brief<'a> {
 pub fn list(ledger: &Path, lookup: &Lookup) -> Result<Listed> {
     let path = path_of(ledger);
     let failed = |error| AuditError::file(&path, error);
-    let file = match File::open(&path) {
+    let file = match open(&path, OpenOptions::new().read(true)) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Listed::default()),
         Err(error) => return Err(failed(error)),

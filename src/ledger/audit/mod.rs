@@ -14,6 +14,7 @@ mod tail;
 mod verdict;
 mod verify;
 
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -72,6 +73,26 @@ pub fn path_of(ledger: &Path) -> PathBuf {
     let mut name = ledger.file_name().unwrap_or_default().to_owned();
     name.push(".audit.jsonl");
     ledger.with_file_name(name)
+}
+
+/// Opens the log. What is no regular file is refused: a pipe or a device in its place would be waited for.
+fn open(path: &Path, options: &mut OpenOptions) -> std::io::Result<File> {
+    let is_file = |data: &std::fs::Metadata| {
+        if data.is_file() {
+            Ok(())
+        } else {
+            Err(std::io::Error::other("it is no regular file"))
+        }
+    };
+    if let Ok(data) = std::fs::metadata(path) {
+        is_file(&data)?;
+    }
+    // For one that has taken the place since.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(options, nix::libc::O_NONBLOCK);
+    let file = options.open(path)?;
+    is_file(&file.metadata()?)?;
+    Ok(file)
 }
 
 /// How far the file is written.

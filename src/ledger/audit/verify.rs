@@ -2,7 +2,7 @@
 //! against the head that the ledger keeps. Both sides are read once, side by side, in flat memory. Nothing is written.
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use super::line::{hash, render};
 use super::lines::{Line, Lines};
 use super::tail::{Tail, hold};
 use super::verdict::{DIFFERENCES_MAX, Difference, DifferenceKind, Verdict, difference, fields, reference};
-use super::{AuditError, Head, NO_HASH, Result, path_of};
+use super::{AuditError, Head, NO_HASH, Result, open, path_of};
 use crate::ledger::{ActEvent, LedgerError, schema};
 
 /// Holds the log of a ledger against its rows. `noted` is a hash that somebody has noted elsewhere.
@@ -25,7 +25,7 @@ pub fn verify(ledger: &Path, noted: Option<&str>) -> Result<Verdict> {
 
 pub(super) fn verify_with(connection: &Connection, path: &Path, noted: Option<&str>) -> Result<Verdict> {
     let failed = |error| AuditError::file(path, error);
-    let file = match File::open(path) {
+    let file = match open(path, OpenOptions::new().read(true)) {
         Ok(file) => Some(file),
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(error) => return Err(failed(error)),

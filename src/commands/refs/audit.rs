@@ -99,7 +99,7 @@ fn table(lines: Vec<Value>) -> Table {
         Column::right("amount", "Amount").shown(Shown::WhenFilled),
         Column::left("why", "Why").shown(Shown::WhenFilled),
         Column::left("command", "Command").shown(Shown::OffTerminal),
-        Column::left("overrides", "Overrides").shown(Shown::OffTerminal),
+        Column::left("overrides", "Set aside").shown(Shown::WhenFilled),
         Column::left("request_id", "Request id").shown(Shown::OffTerminal),
         Column::left("host", "Host").shown(Shown::OffTerminal),
         Column::left("act", "Act").shown(Shown::OffTerminal),
@@ -137,7 +137,8 @@ fn cells(line: &Value) -> Vec<Cell> {
         why,
         foreign("command"),
         Cell::maybe(overrides, |list| {
-            Cell::text(Value::from(list.clone()).to_string())
+            let told: Vec<_> = list.iter().map(set_aside).collect();
+            Cell::text(Value::from(list.clone()).to_string()).shown_as(told.join("; "))
         }),
         foreign("request_id"),
         foreign("host"),
@@ -146,6 +147,14 @@ fn cells(line: &Value) -> Vec<Cell> {
         foreign("environment"),
         foreign("prev"),
     ]
+}
+
+/// A guard that was set aside, in people's words: which, by what, and why.
+fn set_aside(one: &Value) -> String {
+    let text = |name: &str| one[name].as_str();
+    let (what, by) = (text("what").unwrap_or_default(), text("by").unwrap_or_default());
+    let reason = text("reason").map(|reason| format!(": {reason}"));
+    format!("{what} ({by}){}", reason.unwrap_or_default())
 }
 
 /// What a line is about: the word of an act, or the state that an order has come to.
@@ -307,5 +316,34 @@ pub fn read_hash(text: &str) -> std::result::Result<String, String> {
         Ok(text.to_ascii_lowercase())
     } else {
         Err("a head is 64 hexadecimal digits, as `oneclick ref audit --verify` prints them".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_see_what_was_set_aside_and_why() {
+        let line = json!({
+            "n": 1, "event": "begun", "command": "oneclick ref settle open",
+            "overrides": [
+                {"what": "settled by hand", "by": "--as written_off", "reason": "support, ticket\u{1b} 4711"},
+                {"what": "repeat", "by": "--again"},
+            ],
+        });
+        let table = table(vec![line]);
+        let place = table
+            .columns
+            .iter()
+            .position(|column| column.key == "overrides")
+            .unwrap_or_default();
+        assert_eq!(table.columns[place].shown, Shown::WhenFilled);
+        assert_eq!(
+            table.rows[0][place].shown,
+            "settled by hand (--as written_off): support, ticket\u{1b} 4711; repeat (--again)",
+            "the printer takes control characters out"
+        );
+        assert!(table.rows[0][place].plain.starts_with("[{\"what\""));
     }
 }

@@ -1,12 +1,13 @@
 //! Who does what: every command that moves money says so once, with [`Session::act`], and the log of the ledger is
 //! brought up to date before and behind it. What goes wrong with the log is a warning: it stops and fails nothing.
 
+use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::session::Session;
 use crate::clock::Clock;
-use crate::config::{Origin, Setting, shell_word};
+use crate::config::{Setting, shell_word};
 use crate::domain::Account;
 use crate::error::Result;
 use crate::ledger::audit::{Exported, Exporter, Result as Logged};
@@ -41,7 +42,7 @@ impl Session {
         let act = NewAct {
             author: self.author(),
             account: Some(account.clone()),
-            overrides: [self.caps_set_aside(), overrides].concat(),
+            overrides: [self.guards_set_aside(), overrides].concat(),
         };
         match Exporter::open(&self.config.ledger.value, &act) {
             Ok(mut exporter) => {
@@ -115,25 +116,48 @@ impl Session {
         }
     }
 
-    /// Caps that a variable has set: it beats the configuration file.
-    fn caps_set_aside(&self) -> Vec<Override> {
-        fn by_variable<T: std::fmt::Display>(name: &str, cap: Option<&Setting<T>>) -> Option<Override> {
-            let cap = cap?;
-            matches!(cap.origin, Origin::Variable(_)).then(|| Override {
-                what: format!("{name} = {}", cap.value),
-                by: cap.origin.to_string(),
-                reason: None,
-            })
-        }
-        let config = &self.config;
+    /// Guards that a variable has loosened against the file, and a file that is not the user's own: it may hold others.
+    fn guards_set_aside(&self) -> Vec<Override> {
+        let (config, beneath) = (&self.config, &self.config.beneath);
+        let file = config.path_named_by.as_ref().map(|origin| Override {
+            what: format!("configuration = {}", config.path.display()),
+            by: origin.to_string(),
+            reason: None,
+        });
+        let window = (config.repeat_window.value < beneath.repeat_window)
+            .then(|| loosened("repeat_window", &config.repeat_window));
         [
-            by_variable("max_per_send", config.max_per_send.as_ref()),
-            by_variable("max_per_number_per_day", config.max_per_number_per_day.as_ref()),
-            by_variable("max_per_day", config.max_per_day.as_ref()),
+            file,
+            window,
+            raised("max_per_send", config.max_per_send.as_ref(), beneath.max_per_send),
+            raised(
+                "max_per_number_per_day",
+                config.max_per_number_per_day.as_ref(),
+                beneath.max_per_number_per_day,
+            ),
+            raised("max_per_day", config.max_per_day.as_ref(), beneath.max_per_day),
         ]
         .into_iter()
         .flatten()
         .collect()
+    }
+}
+
+/// A cap above the one beneath it; one that nothing is beneath only tightens.
+fn raised<T: Copy + Ord + Display>(
+    name: &str,
+    cap: Option<&Setting<T>>,
+    beneath: Option<T>,
+) -> Option<Override> {
+    let cap = cap?;
+    (cap.value > beneath?).then(|| loosened(name, cap))
+}
+
+fn loosened<T: Display>(name: &str, setting: &Setting<T>) -> Override {
+    Override {
+        what: format!("{name} = {}", setting.value),
+        by: setting.origin.to_string(),
+        reason: None,
     }
 }
 

@@ -99,6 +99,10 @@ pub struct Config {
     pub max_per_day: Option<Setting<Cap>>,
     /// The balance below which a warning is shown.
     pub low_balance: Option<Setting<Money>>,
+    /// The guards as they would be without variables.
+    pub beneath: Beneath,
+    /// The flag or variable that has named another file than the user's own.
+    pub path_named_by: Option<Origin>,
     /// The file that was read, or would have been.
     pub path: PathBuf,
     /// Whether there is such a file.
@@ -110,6 +114,19 @@ pub struct Config {
     location: Setting<PathBuf>,
     key_mask: Option<String>,
     simulator_dir: PathBuf,
+}
+
+/// The guards that the file sets, below the variables that beat it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Beneath {
+    /// How long a repeat needs `--again`.
+    pub repeat_window: Span,
+    /// The largest face value of one top-up.
+    pub max_per_send: Option<Amount>,
+    /// The most that one number may get in a day.
+    pub max_per_number_per_day: Option<Cap>,
+    /// The most that may be sent in a day.
+    pub max_per_day: Option<Cap>,
 }
 
 impl Config {

@@ -11,8 +11,9 @@ use super::keys::{self, Key};
 use super::layer::{Found, Layers, Reading, Refusal, plain};
 use super::origin::{Origin, Setting};
 use super::secret::{self, KeySource};
-use super::{Config, Overrides};
-use crate::domain::{Money, Span};
+use super::values::Cap;
+use super::{Beneath, Config, Overrides};
+use crate::domain::{Amount, Money, Span};
 use crate::error::{Error, Result};
 
 /// Attempts beyond this help no order and hide a fault.
@@ -78,6 +79,8 @@ fn decide(
     Ok(Config {
         key_mask: secret::mask_at_hand(api_key.as_ref(), layers.env),
         simulator_dir: ledger.value.with_file_name("simulator"),
+        beneath: beneath(layers)?,
+        path_named_by: named_by(&location, layers.env),
         path: location.value.clone(),
         file_exists: layers.file.exists,
         profiles: layers.file.profiles.keys().cloned().collect(),
@@ -108,6 +111,37 @@ fn decide(
         max_per_day: layers.optional(&keys::MAX_PER_DAY, plain)?,
         low_balance: layers.optional(&keys::LOW_BALANCE, threshold)?,
     })
+}
+
+/// What guards there are below the variables. What can't be read there is none: a variable beats it anyway.
+fn beneath(layers: &Layers<'_>) -> Result<Beneath> {
+    let none = Env::of::<String, String>([]);
+    let file = Layers {
+        env: &none,
+        ..*layers
+    };
+    let window = &keys::REPEAT_WINDOW;
+    let repeat_window = match file.setting(window, plain) {
+        Ok(setting) => setting,
+        Err(_) => layers.setting(window, plain)?,
+    };
+    let value = |cap: Option<Setting<Cap>>| cap.map(|cap| cap.value);
+    let of_one = file.optional(&keys::MAX_PER_SEND, plain).ok().flatten();
+    Ok(Beneath {
+        repeat_window: repeat_window.value,
+        max_per_send: of_one.map(|cap: Setting<Amount>| cap.value),
+        max_per_number_per_day: value(file.optional(&keys::MAX_PER_NUMBER_PER_DAY, plain).ok().flatten()),
+        max_per_day: value(file.optional(&keys::MAX_PER_DAY, plain).ok().flatten()),
+    })
+}
+
+/// The flag or variable that leads to another file than the user's own.
+fn named_by(location: &Setting<PathBuf>, env: &Env) -> Option<Origin> {
+    const PLACE: &str = "XDG_CONFIG_HOME";
+    match &location.origin {
+        Origin::Default => env.get(PLACE).map(|_| Origin::Variable(PLACE.to_owned())),
+        named => Some(named.clone()),
+    }
 }
 
 fn flag_or<T>(

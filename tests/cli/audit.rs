@@ -13,6 +13,13 @@ use crate::support::files_with;
 use crate::support::{KEY, OrFail, PLAN, Shop};
 
 impl Shop {
+    /// Writes a configuration file in the home.
+    fn configure(&self, place: &str, text: &str) {
+        let path = self.home().join(place);
+        fs::create_dir_all(path.parent().or_fail("no directory")).or_fail("no directory");
+        fs::write(path, text).or_fail("not written");
+    }
+
     fn log_path(&self) -> PathBuf {
         self.ledger_path().with_file_name("ledger.db.audit.jsonl")
     }
@@ -178,6 +185,7 @@ fn an_order_settled_by_hand_is_a_line_with_its_reason() {
 #[test]
 fn a_batch_leaves_consent_and_every_row() {
     let shop = Shop::open().set("ONECLICKDZ_MAX_PER_DAY", "100000");
+    shop.configure(".config/oneclick/config.toml", "max_per_day = 50000\n");
     let november = shop.sheet("november.csv").customers(3);
     november.batch(&["--confirm-total", "299"]).expect_exit(2);
     november
@@ -490,4 +498,30 @@ fn a_pipe_in_the_place_of_the_log_is_refused() {
     }
     let sent = shop.send_as("order-2", 700).expect_exit(0);
     sent.expect_said(["the audit log can't be written"]);
+}
+
+/// What tightens sets nothing aside; what loosens does, and another configuration file may.
+#[test]
+fn an_act_names_what_loosens_and_nothing_else() {
+    let shop = Shop::open()
+        .set("ONECLICKDZ_MAX_PER_SEND", "600")
+        .set("ONECLICKDZ_MAX_PER_DAY", "40000")
+        .set("ONECLICKDZ_REPEAT_WINDOW", "48h");
+    shop.configure(".config/oneclick/config.toml", "max_per_day = 50000\n");
+    let november = shop.sheet("november.csv").customers(2);
+    november.batch(&["--yes", "--max-total", "5000"]).expect_exit(0);
+    assert_eq!(what_of(&shop.log()[0]), []);
+    let shop = shop.set("ONECLICKDZ_REPEAT_WINDOW", "1m");
+    shop.configure("other.toml", "max_per_send = 500\n");
+    shop.send_plus(550, &["--config", "other.toml"]).expect_exit(0);
+    let log = shop.log();
+    let act = log.iter().rfind(|line| line.get("event").is_some());
+    assert_eq!(
+        what_of(act.or_fail("no act")),
+        [
+            ("configuration = other.toml", "flag `--config`"),
+            ("repeat_window = 1m", "variable `ONECLICKDZ_REPEAT_WINDOW`"),
+            ("max_per_send = 600", "variable `ONECLICKDZ_MAX_PER_SEND`"),
+        ]
+    );
 }

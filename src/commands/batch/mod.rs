@@ -79,7 +79,7 @@ pub struct Sending {
 }
 
 impl Sending {
-    /// The guards that its flags set aside, and the bounds that they set.
+    /// The guards that its flags set aside; a bound that they set is none.
     fn overrides(&self) -> Vec<Override> {
         let flags = [
             self.again.then(|| by_flag("repeats", "--again")),
@@ -87,8 +87,6 @@ impl Sending {
                 .then(|| by_flag("rows that can't be sent", "--skip-bad")),
             self.until_empty
                 .then(|| by_flag("a balance that does not cover all rows", "--until-empty")),
-            self.max_total
-                .map(|total| by_flag(format!("max_total = {total}"), "--max-total")),
         ];
         flags.into_iter().flatten().collect()
     }

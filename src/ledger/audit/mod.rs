@@ -84,12 +84,10 @@ fn open(path: &Path, options: &mut OpenOptions) -> std::io::Result<File> {
             Err(std::io::Error::other("it is no regular file"))
         }
     };
+    // Before it is opened: opening a pipe waits already.
     if let Ok(data) = std::fs::metadata(path) {
         is_file(&data)?;
     }
-    // For one that has taken the place since.
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(options, nix::libc::O_NONBLOCK);
     let file = options.open(path)?;
     is_file(&file.metadata()?)?;
     Ok(file)

@@ -14,6 +14,7 @@ mod finding;
 mod judge;
 mod read;
 mod report;
+mod trail;
 
 use std::time::Duration;
 

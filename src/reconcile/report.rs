@@ -6,9 +6,9 @@ use super::Result;
 use super::ask::{Asked, Unsettled};
 use super::chain::{Chain, Equation, Gap};
 use super::finding::{Finding, Kind, standing, step};
-use super::judge::{Known, is_same, judge};
+use super::judge::{Known, is_same, judge, weighed_alone};
 use crate::clock::later;
-use crate::domain::{Order, ProviderStatus, State};
+use crate::domain::{Money, Order, ProviderStatus, State};
 use crate::ledger::{AnswerKind, Comparison, EntrySum, Listing, MatchedBy, Moved, Reading, StretchEnd, Sum};
 use crate::topup::Desk;
 
@@ -241,22 +241,20 @@ fn missing(order: &Order, moved: Moved, answer: Option<AnswerKind>, has_entries:
     let finding = Finding::about(Kind::OrderMissing, order)
         .sides(Some(standing(order)), Some("not shown".to_owned()))
         .detail(asked);
-    let finding = match order.cost {
+    // One that was refunded shows no cost, and need not have cost any.
+    let finding = match order.cost.filter(|cost| *cost != Money::ZERO) {
         Some(cost) => finding.money(cost),
         None => finding,
     };
     if has_entries {
-        let Moved { debits, refunds, .. } = moved;
-        finding.detail(format!(
-            "the account shows {debits} debits and {refunds} refunds of it"
-        ))
+        weighed_alone(finding, order, moved)
     } else {
         finding
     }
 }
 
 fn stray(entry: &crate::ledger::SeenEntry) -> Finding {
-    use crate::domain::{Direction, Money};
+    use crate::domain::Direction;
     let is_debit = entry.direction == Some(Direction::Out);
     let kind = if is_debit {
         Kind::DebitWithoutOrder

@@ -121,6 +121,34 @@ fn the_money_of_a_finding_is_exact() {
     );
 }
 
+/// The provider calls an order refunded, or shows it no more, and its money has not come back: the sum is named.
+#[test]
+fn money_that_a_contradiction_hides_is_named() {
+    for (deeds, kind, reference, amount) in [
+        (
+            &[("change_status", "single")][..],
+            "state_contradicted",
+            "single",
+            "397",
+        ),
+        (
+            &[("drop_refund", "back"), ("drop_order", "back")],
+            "order_missing",
+            "back",
+            "446.62",
+        ),
+    ] {
+        let shop = shop();
+        for (deed, reference) in deeds {
+            shop.provider.tamper(deed, reference, "REFUNDED");
+        }
+        let finding = only(&shop.run(&RECONCILE), kind, reference);
+        assert_eq!(finding["money"], amount, "{finding}");
+        let detail = finding["detail"].as_str().or_fail("no detail");
+        assert!(detail.contains("has not come back"), "{finding}");
+    }
+}
+
 /// The cost is compared with what was expected, although the provider's own has taken its place in the ledger.
 #[test]
 fn a_cost_that_was_changed_before_the_end_is_found() {

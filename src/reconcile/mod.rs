@@ -123,7 +123,7 @@ pub async fn reconcile(desk: &Desk, range: &Range, tell: Tell<'_>) -> Result<Rep
     let reading = read::open(desk, range, tell).await?;
     read::orders(desk, &reading, tell).await?;
     let mut has_entries = read::entries(desk, &reading, 1, tell).await?;
-    let unsettled = ask::settle_lost(desk, &reading, tell).await?;
+    let unsettled = ask::settle_lost(desk, &reading, has_entries, tell).await?;
     let first = desk.ledger.compare(&reading, has_entries)?;
     if has_entries && first.awaits_entries()? {
         // What is booked a moment behind its order, or a day behind a review, may be there by now.

@@ -66,6 +66,7 @@ pub(super) struct Chain {
     gaps: Vec<Gap>,
     /// Lines of the range without balances, or without a direction.
     bare: u64,
+    last: Option<SeenEntry>,
 }
 
 /// What came of it.
@@ -74,6 +75,8 @@ pub(super) struct Followed {
     pub equation: Option<Equation>,
     pub gaps: Vec<Gap>,
     pub bare: u64,
+    /// The last line of all.
+    pub last: Option<SeenEntry>,
 }
 
 impl Chain {
@@ -86,6 +89,7 @@ impl Chain {
             equation: None,
             gaps: Vec::new(),
             bare: 0,
+            last: None,
         }
     }
 
@@ -111,6 +115,7 @@ impl Chain {
             equation: self.equation,
             gaps: self.gaps,
             bare: self.bare,
+            last: self.last,
         }
     }
 
@@ -228,6 +233,7 @@ impl Chain {
 
     fn follow(&mut self, entry: &SeenEntry) {
         let counts = self.counts(entry);
+        self.last = Some(entry.clone());
         let (Some(before), Some(after), Some(direction)) = (entry.before, entry.after, entry.direction)
         else {
             self.bare += u64::from(counts);

@@ -10,6 +10,7 @@
 
 mod ask;
 mod chain;
+mod closing;
 mod finding;
 mod judge;
 mod read;
@@ -132,7 +133,18 @@ pub async fn reconcile(desk: &Desk, range: &Range, tell: Tell<'_>) -> Result<Rep
     let asked = ask::ask_the_rest(desk, &reading, &first, has_entries, tell).await?;
     drop(first);
     let comparison = desk.ledger.compare(&reading, has_entries)?;
-    let report = report::assemble(desk, &reading, &comparison, has_entries, unsettled, asked)?;
+    let (comparison, closing) = if has_entries {
+        closing::ask_for(desk, &reading, range, comparison).await?
+    } else {
+        (comparison, closing::Closing::Agrees)
+    };
+    let found = report::Found {
+        has_entries,
+        unsettled,
+        asked,
+        closing,
+    };
+    let report = report::assemble(desk, &reading, &comparison, found)?;
     // It has been told: the next run reads anew.
     desk.ledger.drop_readings(&desk.account, None).await?;
     Ok(report)

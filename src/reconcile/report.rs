@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Result;
 use super::ask::{Asked, Unsettled};
-use super::chain::{Chain, Equation, Gap};
+use super::chain::{Equation, Gap};
+use super::closing::{Closing, follow};
 use super::finding::{Finding, Kind, standing, step};
 use super::judge::{Known, is_same, judge, weighed_alone};
 use crate::clock::later;
@@ -71,15 +72,32 @@ impl Report {
     }
 }
 
+/// What was found before the books are held against each other.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// Whether the account's lines are known.
+    pub has_entries: bool,
+    /// Lost orders that stay lost.
+    pub unsettled: Vec<Unsettled>,
+    /// What came of the questions.
+    pub asked: Asked,
+    /// The balance of now.
+    pub closing: Closing,
+}
+
 /// Puts it together.
 pub(super) fn assemble(
     desk: &Desk,
     reading: &Reading,
     comparison: &Comparison,
-    has_entries: bool,
-    unsettled: Vec<Unsettled>,
-    asked: Asked,
+    found: Found,
 ) -> Result<Report> {
+    let Found {
+        has_entries,
+        unsettled,
+        asked,
+        closing,
+    } = found;
     let sides = Sides {
         ours: comparison.our_sums()?,
         theirs: comparison.their_sums()?,
@@ -115,12 +133,7 @@ pub(super) fn assemble(
         for orphan in comparison.orphans()? {
             findings.push(stray(&orphan));
         }
-        let mut chain = Chain::new(reading.theirs);
-        comparison.each_entry(&mut |entry| {
-            chain.push(entry);
-            Ok(())
-        })?;
-        let followed = chain.finish();
+        let followed = follow(reading, comparison)?;
         equation = followed.equation;
         findings_of_gaps(followed.gaps, &mut findings);
         if followed.bare > 0 {
@@ -130,6 +143,11 @@ pub(super) fn assemble(
                 why,
             });
         }
+    }
+    match closing {
+        Closing::Agrees => {}
+        Closing::Differs(gap) => findings.push(finding_at_the_end(&gap)),
+        Closing::Open(open) => unchecked.push(open),
     }
     findings.sort_by_key(|finding| (finding.kind, finding.at));
     Ok(Report {
@@ -308,6 +326,17 @@ fn finding_of(gap: &Gap) -> Finding {
     } else {
         finding.detail(format!("before the line {line}"))
     }
+}
+
+/// The balance of now is another than the last line leads to.
+fn finding_at_the_end(gap: &Gap) -> Finding {
+    Finding::of(Kind::BalanceGap)
+        .sides(Some(gap.expected.to_string()), Some(gap.found.to_string()))
+        .money(gap.jump())
+        .detail(format!(
+            "the account has {} now, and its last line, {} of {}, leads to {}",
+            gap.found, gap.entry.word, gap.entry.amount, gap.expected
+        ))
 }
 
 #[cfg(test)]

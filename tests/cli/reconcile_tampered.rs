@@ -105,6 +105,19 @@ fn a_foreign_order_is_named_with_all_that_is_known() {
     assert!(finding["topup_id"].is_string(), "{finding}");
 }
 
+/// Money that is gone behind the last line shows in the balance of now, and in no range that ends before.
+#[test]
+fn a_balance_that_no_line_leads_to_is_a_gap() {
+    let shop = shop();
+    shop.provider.tamper("gap", "", "12.34");
+    let gap = only(&shop.run(&RECONCILE), "balance_gap", "");
+    assert_eq!(gap["money"], "-12.34", "{gap}");
+    let detail = gap["detail"].as_str().or_fail("no detail");
+    for side in ["ours", "theirs"] {
+        assert!(detail.contains(gap[side].as_str().or_fail("no number")), "{gap}");
+    }
+}
+
 /// A duplicated debit costs what one order costs; the sums say so.
 #[test]
 fn the_money_of_a_finding_is_exact() {

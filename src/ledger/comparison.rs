@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::compared::{
@@ -314,6 +315,21 @@ impl Comparison {
             found.push(read_entry(row)?);
         }
         Ok(found)
+    }
+
+    /// The first debit of an amount, but for rounding, between two moments that belongs to no order.
+    pub fn unexplained_debit(
+        &self,
+        amount: Money,
+        between: (Timestamp, Timestamp),
+    ) -> Result<Option<SeenEntry>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT * FROM seen_entries WHERE reading_id = ?1 AND kind = 'debit' AND abs(amount - ?2) <= 5000 \
+             AND at >= ?3 AND at <= ?4 AND id NOT IN (SELECT entry FROM links) ORDER BY at, id LIMIT 1",
+        )?;
+        let (from, to) = (millis(between.0), millis(between.1));
+        let mut rows = statement.query((self.reading.id, amount.micros(), from, to))?;
+        rows.next()?.map(read_entry).transpose()
     }
 
     /// Walks all lines of the account in the order of time; lines of one moment as the list has them.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::rows::{millis, moment, required};
-use super::seen_rows::{Names, count_rows, drop_repeats, insert_order, insert_rows};
+use super::seen_rows::{Counted, Names, count_rows, drop_repeats, drop_same_ids, insert_order, insert_rows};
 use super::{Ledger, LedgerError, Result};
 use crate::domain::{Account, Entry, Order, Seen, State};
 
@@ -318,11 +318,14 @@ impl Ledger {
                 let rows = if page.is_last {
                     count_rows(connection, &stretch)?
                 } else {
-                    0
+                    Counted::default()
                 };
                 let after = stretch.behind(&page, rows);
                 if after.pass != stretch.pass || after.end == Some(StretchEnd::Unstable) {
                     drop_repeats(connection, &stretch)?;
+                }
+                if after.end.is_some() {
+                    drop_same_ids(connection, &stretch)?;
                 }
                 step(connection, &stretch, &after, at)?;
                 Ok(after)
@@ -403,7 +406,7 @@ impl Ledger {
 
 impl Stretch {
     /// Where it stands behind a page; behind the last one, when so many rows of this pass are stored.
-    fn behind(&self, page: &StoredPage, rows: u64) -> Self {
+    fn behind(&self, page: &StoredPage, rows: Counted) -> Self {
         let mut after = self.clone();
         after.unreadable += page.unreadable;
         after.has_moved |= matches!((self.total, page.total), (Some(a), Some(b)) if a != b);
@@ -412,7 +415,10 @@ impl Stretch {
             after.next_page += 1;
             return after;
         }
-        let is_whole = after.total.is_none_or(|total| total == rows + after.unreadable);
+        let is_whole = after.total.is_none_or(|total| {
+            let readable = total.saturating_sub(after.unreadable);
+            total >= after.unreadable && (readable == rows.shown || readable == rows.single)
+        });
         if is_whole && !after.has_moved {
             after.end = Some(StretchEnd::Whole);
         } else if self.pass >= PASSES_MAX {

@@ -27,13 +27,21 @@ fn page(total: Option<u64>, is_last: bool) -> StoredPage {
     }
 }
 
+/// So many rows, each under an id of its own.
+fn all(rows: u64) -> Counted {
+    Counted {
+        shown: rows,
+        single: rows,
+    }
+}
+
 #[test]
 fn a_list_that_stands_still_is_read_once() {
-    let second = stretch().behind(&page(Some(150), false), 100);
+    let second = stretch().behind(&page(Some(150), false), all(100));
     assert_eq!((second.next_page, second.end), (2, None));
-    let end = second.behind(&page(Some(150), true), 150);
+    let end = second.behind(&page(Some(150), true), all(150));
     assert_eq!(end.end, Some(StretchEnd::Whole));
-    let silent = stretch().behind(&page(None, true), 3);
+    let silent = stretch().behind(&page(None, true), all(3));
     assert_eq!(
         silent.end,
         Some(StretchEnd::Whole),
@@ -46,22 +54,22 @@ fn a_list_that_changes_is_read_again_and_not_for_ever() {
     let mut at = stretch();
     for pass in 1..=3 {
         assert_eq!((at.pass, at.next_page, at.total), (pass, 1, None));
-        at = at.behind(&page(Some(150), false), 100);
-        at = at.behind(&page(Some(151), true), 151);
+        at = at.behind(&page(Some(150), false), all(100));
+        at = at.behind(&page(Some(151), true), all(151));
     }
     assert_eq!(at.end, Some(StretchEnd::Unstable));
 }
 
 #[test]
 fn a_list_with_fewer_rows_than_it_says_is_not_whole() {
-    let again = stretch().behind(&page(Some(150), true), 149);
+    let again = stretch().behind(&page(Some(150), true), all(149));
     assert_eq!((again.pass, again.end), (2, None));
     let whole = stretch().behind(
         &StoredPage {
             unreadable: 1,
             ..page(Some(150), true)
         },
-        149,
+        all(149),
     );
     assert_eq!(whole.end, Some(StretchEnd::Whole));
 }
@@ -75,15 +83,16 @@ fn rows_that_are_alike_on_one_page_are_two() {
     assert_eq!(told, ["a", "a #2", "b"]);
 }
 
+/// A line; one whose name begins with a dash has no id.
 fn entry(id: &str) -> Entry {
     Entry {
-        id: Some(id.to_owned()),
+        id: (!id.starts_with('-')).then(|| id.to_owned()),
         word: "FLEXY".to_owned(),
         direction: Some(Direction::Out),
         amount: Money::from_dinars(500),
         before: None,
         after: None,
-        subject: Some("order".to_owned()),
+        subject: Some(format!("order {id}")),
         at: Some(Timestamp::UNIX_EPOCH),
     }
 }
@@ -136,7 +145,7 @@ async fn a_row_that_moves_to_the_next_page_is_one() -> Result<()> {
 
 #[tokio::test]
 async fn a_row_that_is_there_twice_again_and_again_is_two() -> Result<()> {
-    let twice: &[(&[&str], u64, bool)] = &[(&["a", "b"], 3, false), (&["b"], 3, true)];
+    let twice: &[(&[&str], u64, bool)] = &[(&["a", "-b"], 3, false), (&["-b"], 3, true)];
     let (stretch, rows) = read(&[twice, twice].concat()).await?;
     assert_eq!((stretch.end, stretch.pass, rows), (Some(StretchEnd::Whole), 2, 3));
     Ok(())
@@ -153,5 +162,19 @@ async fn what_was_taken_for_two_by_mistake_is_one_again() -> Result<()> {
     ];
     let (stretch, rows) = read(pages).await?;
     assert_eq!((stretch.end, stretch.pass, rows), (Some(StretchEnd::Whole), 3, 4));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_row_that_is_there_twice_under_one_id_is_one() -> Result<()> {
+    let across: &[(&[&str], u64, bool)] = &[(&["a", "b"], 3, false), (&["b"], 3, true)];
+    let beside: &[(&[&str], u64, bool)] = &[(&["a", "b", "b"], 3, true)];
+    let uncounted: &[(&[&str], u64, bool)] = &[(&["a", "b", "b"], 2, true)];
+    for pages in [&[across, across].concat(), beside, uncounted] {
+        let (stretch, rows) = read(pages).await?;
+        assert_eq!((stretch.end, rows), (Some(StretchEnd::Whole), 2), "{pages:?}");
+    }
+    let (_, rows) = read(&[(&["-a", "-a"], 2, true)]).await?;
+    assert_eq!(rows, 2, "without an id, two that are alike are two");
     Ok(())
 }

@@ -2,12 +2,24 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::readings::{PageRows, Stretch};
 use super::rows::millis;
 use super::{LedgerError, Result};
 use crate::domain::{Direction, Entry, EntryKind, Money, Phone, Seen};
+
+/// A row under the provider's id of another one, by its key.
+const SAME_ID: &str = "(key GLOB 'id * @[0-9]*' OR key GLOB 'id * #[0-9]*')";
+
+/// How many rows a pass has shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Counted {
+    /// All of them.
+    pub shown: u64,
+    /// Those under one id counted once.
+    pub single: u64,
+}
 
 /// A row that is seen twice in the first pass has moved from page to page. When that did not make up the count, it is
 /// taken for two from the second pass on, until that turns out to be wrong.
@@ -37,15 +49,30 @@ pub(super) fn drop_repeats(connection: &Connection, stretch: &Stretch) -> Result
     Ok(())
 }
 
-pub(super) fn count_rows(connection: &Connection, stretch: &Stretch) -> Result<u64> {
+/// Rows of this pass, and how many of them have the provider's id of a row that was there before.
+pub(super) fn count_rows(connection: &Connection, stretch: &Stretch) -> Result<Counted> {
     let query = format!(
-        "SELECT count(*) FROM {} WHERE reading_id = ?1 AND stretch = ?2 AND pass = ?3",
+        "SELECT count(*), coalesce(sum({SAME_ID}), 0) FROM {} WHERE reading_id = ?1 AND stretch = ?2 AND pass = ?3",
         stretch.listing.table()
     );
-    let count: i64 = connection
-        .prepare_cached(&query)?
-        .query_row((stretch.reading, stretch.number, stretch.pass), |row| row.get(0))?;
-    Ok(u64::try_from(count).unwrap_or(0))
+    let of_pass = (stretch.reading, stretch.number, stretch.pass);
+    let counted = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?));
+    let (shown, same) = connection.prepare_cached(&query)?.query_row(of_pass, counted)?;
+    let count = |rows: i64| u64::try_from(rows).unwrap_or(0);
+    Ok(Counted {
+        shown: count(shown),
+        single: count(shown - same),
+    })
+}
+
+/// The provider's id tells a row from all others: one that is shown twice under it is one.
+pub(super) fn drop_same_ids(connection: &Connection, stretch: &Stretch) -> Result<()> {
+    let query = format!(
+        "DELETE FROM {} WHERE reading_id = ?1 AND stretch = ?2 AND {SAME_ID}",
+        stretch.listing.table()
+    );
+    connection.execute(&query, (stretch.reading, stretch.number))?;
+    Ok(())
 }
 
 pub(super) fn insert_rows(
@@ -83,26 +110,26 @@ fn told_apart(connection: &Connection, stretch: &Stretch, name: String) -> Resul
 }
 
 /// Names rows by what they are, so that one that has moved to another page is known again. Two that are alike on one
-/// page are two.
+/// page are counted as two, and are two unless the provider's id says that they are one.
 #[derive(Default)]
 pub(super) struct Names(HashMap<String, u32>);
 
 impl Names {
     pub fn of_order(&mut self, seen: &Seen) -> String {
-        let id = seen.id.as_ref().map(|id| id.as_str().to_owned());
+        let id = seen.id.as_ref().map(|id| format!("id {id}"));
         self.tell_apart(id.unwrap_or_else(|| {
             format!(
-                "{:?} {:?} {:?} {:?}",
+                "row {:?} {:?} {:?} {:?}",
                 seen.reference, seen.phone, seen.amount, seen.created_at
             )
         }))
     }
 
     fn of_entry(&mut self, entry: &Entry) -> String {
-        let id = entry.id.clone();
+        let id = entry.id.as_ref().map(|id| format!("id {id}"));
         self.tell_apart(id.unwrap_or_else(|| {
             format!(
-                "{} {} {:?} {:?} {:?} {:?}",
+                "row {} {} {:?} {:?} {:?} {:?}",
                 entry.word, entry.amount, entry.subject, entry.before, entry.after, entry.at
             )
         }))

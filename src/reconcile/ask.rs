@@ -1,8 +1,9 @@
 //! What no list shows is asked about one by one, a few of each: not being on a list proves nothing.
 
-use super::{Event, Result, Tell};
+use super::{Event, MARGIN, Result, Tell};
+use crate::clock::{earlier, later};
 use crate::domain::{Order, Seen, State, TopupId};
-use crate::ledger::{AnswerKind, Comparison, Reading};
+use crate::ledger::{AnswerKind, Comparison, Reading, SeenEntry};
 use crate::topup::{Desk, Sought, Trouble};
 
 /// Lost orders that one run asks about; `ref check` asks about all.
@@ -32,14 +33,36 @@ pub(super) struct Asked {
 
 /// Asks about orders of the range whose answers were lost, as `ref check` does: found and taken over, in conflict,
 /// proved absent, or still unknown.
-pub(super) async fn settle_lost(desk: &Desk, reading: &Reading, tell: Tell<'_>) -> Result<Vec<Unsettled>> {
+///
+/// Where the account shows a debit that may be its own, no answer proves that it is absent: it stays unknown.
+pub(super) async fn settle_lost(
+    desk: &Desk,
+    reading: &Reading,
+    has_entries: bool,
+    tell: Tell<'_>,
+) -> Result<Vec<Unsettled>> {
     let lost = desk.ledger.lost_between(reading, LOST_MAX)?;
-    if !lost.is_empty() {
-        tell(Event::Settling);
+    if lost.is_empty() {
+        return Ok(Vec::new());
     }
+    tell(Event::Settling);
+    let comparison = desk.ledger.compare(reading, has_entries)?;
     let mut unsettled = Vec::new();
     for order in lost {
         let before = order.clone();
+        let trace = if has_entries && !desk.ledger.is_being_sent(&order) {
+            trace_of(desk, &comparison, &order)?
+        } else {
+            None
+        };
+        if let Some(debit) = trace
+            && !matches!(desk.seek(&order).await?, Sought::Found(_))
+        {
+            let why = told(&debit);
+            let is_busy = false;
+            unsettled.push(Unsettled { order, why, is_busy });
+            continue;
+        }
         let standing = desk.check(order, &|_| {}).await?;
         let order = standing.order;
         match standing.trouble {
@@ -57,6 +80,30 @@ pub(super) async fn settle_lost(desk: &Desk, reading: &Reading, tell: Tell<'_>) 
         }
     }
     Ok(unsettled)
+}
+
+/// A debit that no order explains, of what the order was expected to cost, around the time of its sending.
+fn trace_of(desk: &Desk, comparison: &Comparison, order: &Order) -> Result<Option<SeenEntry>> {
+    let (Some(cost), Some(sent_at)) = (order.cost, order.sent_at) else {
+        return Ok(None);
+    };
+    // What their clock is ahead by may have changed since then.
+    let there = desk.client.theirs(sent_at);
+    let around = (
+        earlier(sent_at.min(there), MARGIN),
+        later(sent_at.max(there), MARGIN),
+    );
+    Ok(comparison.unexplained_debit(cost, around)?)
+}
+
+fn told(debit: &SeenEntry) -> String {
+    let at = debit.at.map(|at| format!(" at {at}")).unwrap_or_default();
+    let subject = debit.subject.as_ref().map(|id| format!(" for the id {id}"));
+    format!(
+        "the provider does not show it, but the account was charged {}{at}{}, and no order explains that: it was probably made",
+        debit.amount,
+        subject.unwrap_or_default()
+    )
 }
 
 /// An order that was lost has been unknown, whichever word the ledger had for it.

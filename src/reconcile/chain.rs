@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::judge::is_same;
+use super::trail::trail;
 use crate::clock::later;
 use crate::domain::{Direction, Money};
 use crate::ledger::SeenEntry;
@@ -65,6 +66,7 @@ pub(super) struct Chain {
     gaps: Vec<Gap>,
     /// Lines of the range without balances, or without a direction.
     bare: u64,
+    last: Option<SeenEntry>,
 }
 
 /// What came of it.
@@ -73,6 +75,8 @@ pub(super) struct Followed {
     pub equation: Option<Equation>,
     pub gaps: Vec<Gap>,
     pub bare: u64,
+    /// The last line of all.
+    pub last: Option<SeenEntry>,
 }
 
 impl Chain {
@@ -85,6 +89,7 @@ impl Chain {
             equation: None,
             gaps: Vec::new(),
             bare: 0,
+            last: None,
         }
     }
 
@@ -110,11 +115,47 @@ impl Chain {
             equation: self.equation,
             gaps: self.gaps,
             bare: self.bare,
+            last: self.last,
         }
     }
 
-    /// Of the lines that are close to each other, the one that the balance leads to; the first where none is.
+    /// The lines of the first moment as their balances chain them, or all that are close to it; where they can't be
+    /// chained whole, one.
     fn take_next(&mut self) {
+        let Some(first) = self.waiting.front().map(moment) else {
+            return;
+        };
+        let is_of_moment = |entry: &SeenEntry| moment(entry).as_second() == first.as_second();
+        let is_close = |entry: &SeenEntry| moment(entry) <= later(first, APART);
+        if !self.take_chained(&is_of_moment) && !self.take_chained(&is_close) {
+            self.take_one();
+        }
+    }
+
+    /// Takes the first lines that are one group, if the balance leads through all of them.
+    fn take_chained(&mut self, is_one: &dyn Fn(&SeenEntry) -> bool) -> bool {
+        let count = self.waiting.iter().take_while(|entry| is_one(entry)).count();
+        let lines: Option<Vec<_>> = self
+            .waiting
+            .iter()
+            .take(count)
+            .map(|entry| entry.direction.and(entry.before.zip(entry.after)))
+            .collect();
+        let behind = self.waiting.iter().skip(count).take(LOOKED_AT_MAX);
+        let next: Vec<_> = behind.filter_map(|entry| entry.before).collect();
+        let Some(places) = lines.and_then(|lines| trail(&lines, self.balance, &next)) else {
+            return false;
+        };
+        let group: Vec<_> = self.waiting.drain(..count).collect();
+        for place in places {
+            self.follow(&group[place]);
+        }
+        true
+    }
+
+    /// Of the lines that are close to each other, the one that the balance leads to. Where it leads to none, the row
+    /// goes on behind a gap: with one that no other of its moment leads to.
+    fn take_one(&mut self) {
         let Some(first) = self.waiting.front() else { return };
         let limit = later(moment(first), APART);
         let place = self
@@ -132,9 +173,34 @@ impl Chain {
             if is_aside {
                 self.pass_over(entry);
             } else {
+                let entry = self.begin_anew(entry);
                 self.follow(&entry);
             }
         }
+    }
+
+    /// The line of the first one's moment that none of the others leads to; the first where there is none.
+    fn begin_anew(&mut self, first: SeenEntry) -> SeenEntry {
+        let second = moment(&first).as_second();
+        let others = self.waiting.iter().take(LOOKED_AT_MAX);
+        let count = others
+            .take_while(|entry| moment(entry).as_second() == second)
+            .count();
+        let group = || self.waiting.iter().take(count).chain([&first]);
+        let ends: Vec<_> = group().filter_map(|entry| entry.after).collect();
+        let is_led_to = |entry: &SeenEntry| {
+            let before = entry.before;
+            before.is_some_and(|before| ends.iter().any(|end| is_same(*end, before)))
+        };
+        if !is_led_to(&first) {
+            return first;
+        }
+        let place = group().take(count).position(|entry| !is_led_to(entry));
+        let Some(found) = place.and_then(|place| self.waiting.remove(place)) else {
+            return first;
+        };
+        self.waiting.push_front(first);
+        found
     }
 
     fn leads_to(&self, entry: &SeenEntry) -> bool {
@@ -167,6 +233,7 @@ impl Chain {
 
     fn follow(&mut self, entry: &SeenEntry) {
         let counts = self.counts(entry);
+        self.last = Some(entry.clone());
         let (Some(before), Some(after), Some(direction)) = (entry.before, entry.after, entry.direction)
         else {
             self.bare += u64::from(counts);
@@ -210,130 +277,5 @@ fn moment(entry: &SeenEntry) -> Timestamp {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn money(text: &str) -> Money {
-        text.parse().unwrap_or_else(|error| panic!("{error}"))
-    }
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap_or_else(|error| panic!("{error}"))
-    }
-
-    fn line(second: i64, before: &str, change: &str, after: &str) -> SeenEntry {
-        let (direction, amount) = match change.strip_prefix('-') {
-            Some(amount) => (Direction::Out, amount),
-            None => (Direction::In, change),
-        };
-        SeenEntry {
-            id: second,
-            word: "FLEXY".to_owned(),
-            direction: Some(direction),
-            amount: money(amount),
-            before: Some(money(before)),
-            after: Some(money(after)),
-            subject: None,
-            at: Some(at(second)),
-        }
-    }
-
-    fn followed(lines: Vec<SeenEntry>) -> Followed {
-        let mut chain = Chain::new((at(100), at(200)));
-        for line in lines {
-            chain.push(line);
-        }
-        chain.finish()
-    }
-
-    fn jumps(lines: Vec<SeenEntry>) -> Vec<(String, bool)> {
-        let gaps = followed(lines).gaps;
-        gaps.iter()
-            .map(|gap| (gap.jump().to_string(), gap.is_within))
-            .collect()
-    }
-
-    #[test]
-    fn a_whole_chain_adds_up_and_its_edges_do_not_count() {
-        let whole = followed(vec![
-            line(50, "0", "1000", "1000"),
-            line(110, "1000", "-500", "500"),
-            line(120, "500", "-100.5", "399.5"),
-            line(130, "399.50", "500", "899.50"),
-            line(250, "899.50", "-1", "7"),
-        ]);
-        assert!(whole.gaps.is_empty(), "{:?}", whole.gaps);
-        let equation = whole.equation.unwrap_or_else(|| panic!("no equation"));
-        assert_eq!(
-            (equation.opening, equation.closing, equation.difference()),
-            (money("1000"), money("899.5"), Money::ZERO)
-        );
-    }
-
-    #[test]
-    fn a_gap_is_named_with_its_size() {
-        let lines = vec![line(110, "1000", "-500", "500"), line(120, "400", "-100", "300")];
-        assert_eq!(jumps(lines), [("-100".to_owned(), false)]);
-        let lines = vec![line(50, "1000", "-500", "500"), line(120, "400", "-100", "300")];
-        assert_eq!(
-            jumps(lines).len(),
-            1,
-            "the line before the range is what it is held against"
-        );
-    }
-
-    #[test]
-    fn a_line_that_does_not_add_up_is_named() {
-        let lines = vec![line(110, "1000", "-500", "480"), line(120, "480", "-80", "400")];
-        assert_eq!(jumps(lines), [("-20".to_owned(), true)]);
-    }
-
-    #[test]
-    fn half_a_centime_is_rounding() {
-        let lines = vec![
-            line(110, "1000", "-100.2475", "899.75"),
-            line(120, "899.75", "-1", "898.75"),
-        ];
-        assert!(jumps(lines).is_empty());
-        let lines = vec![line(110, "1000", "-100.24", "899.75")];
-        assert_eq!(jumps(lines).len(), 1);
-    }
-
-    #[test]
-    fn lines_of_one_moment_are_put_in_the_order_of_their_balances() {
-        let lines = vec![
-            line(110, "1000", "-500", "500"),
-            line(111, "300", "-100", "200"),
-            line(111, "500", "-200", "300"),
-        ];
-        assert!(jumps(lines).is_empty());
-    }
-
-    #[test]
-    fn a_line_that_moves_no_money_is_one_gap_of_its_amount() {
-        for copied_at in [110, 115, 120] {
-            let copy = line(copied_at, "1000", "-500", "500");
-            let mut lines = vec![
-                line(110, "1000", "-500", "500"),
-                line(111, "500", "-200", "300"),
-                line(130, "300", "-100", "200"),
-                line(140, "200", "-100", "100"),
-                copy,
-            ];
-            lines.sort_by_key(|line| line.at);
-            assert_eq!(jumps(lines), [("500".to_owned(), false)], "{copied_at}");
-        }
-    }
-
-    #[test]
-    fn lines_without_balances_are_counted_and_break_nothing() {
-        let mut bare = line(115, "0", "-5", "0");
-        (bare.before, bare.after) = (None, None);
-        let known = followed(vec![
-            line(110, "1000", "-500", "500"),
-            bare,
-            line(120, "495", "-95", "400"),
-        ]);
-        assert_eq!((known.bare, known.gaps.len()), (1, 0));
-    }
-}
+#[path = "chain_tests.rs"]
+mod tests;

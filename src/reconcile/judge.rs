@@ -34,7 +34,13 @@ pub(super) fn judge(compared: &Compared, known: Known) -> Vec<Finding> {
             findings.extend(moved(order, compared));
             let contradiction = contradiction(order, theirs, known.begun_at);
             is_contradicted = contradiction.is_some();
-            findings.extend(contradiction);
+            findings.extend(contradiction.map(|finding| {
+                if has_entries {
+                    weighed(finding, order, compared)
+                } else {
+                    finding
+                }
+            }));
             findings.extend(details(order, theirs));
         }
         other => findings.push(foreign(other.as_ref(), compared)),
@@ -253,6 +259,31 @@ fn money(compared: &Compared, cost_differs: bool, is_contradicted: bool) -> Opti
             .money(debited - cost)
             .jump(debited - cost),
     )
+}
+
+/// A contradiction with what the account shows: money that fits our side alone is what is wrong by the provider's word.
+fn weighed(finding: Finding, order: &Order, compared: &Compared) -> Finding {
+    let Compared { theirs, moved, .. } = compared;
+    if !compared.is_listed && moved.debits == 0 {
+        return finding;
+    }
+    let finding = finding.detail(format!("the account shows {}", told(*moved)));
+    let wrong = |state| trouble(Due::of(state), *moved, theirs.cost);
+    match (wrong(theirs.status.state()), wrong(order.state)) {
+        (Some((kind, money, jump)), None) => finding.detail(kind.meaning()).money(money).jump(jump),
+        _ => finding,
+    }
+}
+
+/// An order that the provider does not show, with what the account shows of it.
+pub(super) fn weighed_alone(finding: Finding, order: &Order, moved: Moved) -> Finding {
+    let finding = finding.detail(format!("the account shows {} of it", told(moved)));
+    match trouble(Due::of(order.state), moved, order.cost) {
+        Some((kind, money, jump)) if kind != Kind::DebitMissing => {
+            finding.detail(kind.meaning()).money(money).jump(jump)
+        }
+        _ => finding,
+    }
 }
 
 fn about(kind: Kind, compared: &Compared) -> Finding {

@@ -230,6 +230,51 @@ fn a_contradiction_is_told_once_with_money_that_fits_either_side() {
 }
 
 #[test]
+fn a_contradiction_says_what_the_account_shows_and_which_money_is_wrong() {
+    let taken = (2, "992.5", 1, "496.25");
+    for (state, status, lines, amount, says) in [
+        (
+            State::Fulfilled,
+            "REFUNDED",
+            PAID,
+            Some("496.25"),
+            "has not come back",
+        ),
+        (State::Fulfilled, "REFUNDED", BACK, None, "1 debit, 1 refund"),
+        (
+            State::Refunded,
+            "FULFILLED",
+            BACK,
+            Some("496.25"),
+            "its money came back",
+        ),
+        (State::Refunded, "FULFILLED", taken, None, "2 debits, 1 refund"),
+        (
+            State::Cancelled,
+            "REFUNDED",
+            PAID,
+            Some("496.25"),
+            "has not come back",
+        ),
+    ] {
+        let found = judge(&compared(state, status, of(lines)), known());
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].money, amount.map(money), "{state} {status} {lines:?}");
+        let detail = found[0].detail.as_deref().unwrap_or_default();
+        assert!(detail.contains(says), "{state} {status}: {detail}");
+    }
+}
+
+#[test]
+fn an_order_that_is_not_shown_says_that_its_refund_is_missing() {
+    let gone = |lines| {
+        let order = order(State::Refunded, "0");
+        weighed_alone(Finding::about(Kind::OrderMissing, &order), &order, of(lines)).money
+    };
+    assert_eq!((gone(PAID), gone(BACK)), (Some(money("496.25")), None));
+}
+
+#[test]
 fn an_end_that_came_behind_the_page_is_no_contradiction() {
     let mut late = compared(State::Fulfilled, "PENDING", of(PAID));
     assert_eq!(kinds(&late), ["state_contradicted"]);

@@ -10,10 +10,12 @@
 
 mod ask;
 mod chain;
+mod closing;
 mod finding;
 mod judge;
 mod read;
 mod report;
+mod trail;
 
 use std::time::Duration;
 
@@ -122,7 +124,7 @@ pub async fn reconcile(desk: &Desk, range: &Range, tell: Tell<'_>) -> Result<Rep
     let reading = read::open(desk, range, tell).await?;
     read::orders(desk, &reading, tell).await?;
     let mut has_entries = read::entries(desk, &reading, 1, tell).await?;
-    let unsettled = ask::settle_lost(desk, &reading, tell).await?;
+    let unsettled = ask::settle_lost(desk, &reading, has_entries, tell).await?;
     let first = desk.ledger.compare(&reading, has_entries)?;
     if has_entries && first.awaits_entries()? {
         // What is booked a moment behind its order, or a day behind a review, may be there by now.
@@ -131,7 +133,18 @@ pub async fn reconcile(desk: &Desk, range: &Range, tell: Tell<'_>) -> Result<Rep
     let asked = ask::ask_the_rest(desk, &reading, &first, has_entries, tell).await?;
     drop(first);
     let comparison = desk.ledger.compare(&reading, has_entries)?;
-    let report = report::assemble(desk, &reading, &comparison, has_entries, unsettled, asked)?;
+    let (comparison, closing) = if has_entries {
+        closing::ask_for(desk, &reading, range, comparison).await?
+    } else {
+        (comparison, closing::Closing::Agrees)
+    };
+    let found = report::Found {
+        has_entries,
+        unsettled,
+        asked,
+        closing,
+    };
+    let report = report::assemble(desk, &reading, &comparison, found)?;
     // It has been told: the next run reads anew.
     desk.ledger.drop_readings(&desk.account, None).await?;
     Ok(report)

@@ -157,6 +157,13 @@ pub(super) async fn entries(desk: &Desk, reading: &Reading, part: u32, tell: Tel
     Ok(true)
 }
 
+/// Reads the lines that have come since they were read last.
+pub(super) async fn more_entries(desk: &Desk, reading: &Reading) -> Result<()> {
+    let begun = desk.ledger.stretches(reading, Listing::Entries)?;
+    let part = begun.last().map_or(1, |stretch| stretch.number + 1);
+    entries(desk, reading, part, &|_| {}).await.map(|_| ())
+}
+
 fn stored(page: EntryPage, number: u32) -> StoredPage {
     let is_last = page.rows == 0
         || page

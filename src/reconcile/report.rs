@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::Result;
 use super::ask::{Asked, Unsettled};
-use super::chain::{Chain, Equation, Gap};
+use super::chain::{Equation, Gap};
+use super::closing::{Closing, follow};
 use super::finding::{Finding, Kind, standing, step};
-use super::judge::{Known, is_same, judge};
+use super::judge::{Known, is_same, judge, weighed_alone};
 use crate::clock::later;
-use crate::domain::{Order, ProviderStatus, State};
+use crate::domain::{Money, Order, ProviderStatus, State};
 use crate::ledger::{AnswerKind, Comparison, EntrySum, Listing, MatchedBy, Moved, Reading, StretchEnd, Sum};
 use crate::topup::Desk;
 
@@ -71,15 +72,32 @@ impl Report {
     }
 }
 
+/// What was found before the books are held against each other.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// Whether the account's lines are known.
+    pub has_entries: bool,
+    /// Lost orders that stay lost.
+    pub unsettled: Vec<Unsettled>,
+    /// What came of the questions.
+    pub asked: Asked,
+    /// The balance of now.
+    pub closing: Closing,
+}
+
 /// Puts it together.
 pub(super) fn assemble(
     desk: &Desk,
     reading: &Reading,
     comparison: &Comparison,
-    has_entries: bool,
-    unsettled: Vec<Unsettled>,
-    asked: Asked,
+    found: Found,
 ) -> Result<Report> {
+    let Found {
+        has_entries,
+        unsettled,
+        asked,
+        closing,
+    } = found;
     let sides = Sides {
         ours: comparison.our_sums()?,
         theirs: comparison.their_sums()?,
@@ -115,12 +133,7 @@ pub(super) fn assemble(
         for orphan in comparison.orphans()? {
             findings.push(stray(&orphan));
         }
-        let mut chain = Chain::new(reading.theirs);
-        comparison.each_entry(&mut |entry| {
-            chain.push(entry);
-            Ok(())
-        })?;
-        let followed = chain.finish();
+        let followed = follow(reading, comparison)?;
         equation = followed.equation;
         findings_of_gaps(followed.gaps, &mut findings);
         if followed.bare > 0 {
@@ -130,6 +143,11 @@ pub(super) fn assemble(
                 why,
             });
         }
+    }
+    match closing {
+        Closing::Agrees => {}
+        Closing::Differs(gap) => findings.push(finding_at_the_end(&gap)),
+        Closing::Open(open) => unchecked.push(open),
     }
     findings.sort_by_key(|finding| (finding.kind, finding.at));
     Ok(Report {
@@ -241,22 +259,20 @@ fn missing(order: &Order, moved: Moved, answer: Option<AnswerKind>, has_entries:
     let finding = Finding::about(Kind::OrderMissing, order)
         .sides(Some(standing(order)), Some("not shown".to_owned()))
         .detail(asked);
-    let finding = match order.cost {
+    // One that was refunded shows no cost, and need not have cost any.
+    let finding = match order.cost.filter(|cost| *cost != Money::ZERO) {
         Some(cost) => finding.money(cost),
         None => finding,
     };
     if has_entries {
-        let Moved { debits, refunds, .. } = moved;
-        finding.detail(format!(
-            "the account shows {debits} debits and {refunds} refunds of it"
-        ))
+        weighed_alone(finding, order, moved)
     } else {
         finding
     }
 }
 
 fn stray(entry: &crate::ledger::SeenEntry) -> Finding {
-    use crate::domain::{Direction, Money};
+    use crate::domain::Direction;
     let is_debit = entry.direction == Some(Direction::Out);
     let kind = if is_debit {
         Kind::DebitWithoutOrder
@@ -310,6 +326,17 @@ fn finding_of(gap: &Gap) -> Finding {
     } else {
         finding.detail(format!("before the line {line}"))
     }
+}
+
+/// The balance of now is another than the last line leads to.
+fn finding_at_the_end(gap: &Gap) -> Finding {
+    Finding::of(Kind::BalanceGap)
+        .sides(Some(gap.expected.to_string()), Some(gap.found.to_string()))
+        .money(gap.jump())
+        .detail(format!(
+            "the account has {} now, and its last line, {} of {}, leads to {}",
+            gap.found, gap.entry.word, gap.entry.amount, gap.expected
+        ))
 }
 
 #[cfg(test)]

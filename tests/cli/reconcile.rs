@@ -187,6 +187,34 @@ fn lost_orders_are_adopted_or_given_up() {
     expect_agreement(shop.run(&RECONCILE));
 }
 
+/// The provider says that it does not know a lost order, and has taken its money all the same: nobody calls it absent.
+#[test]
+fn a_lost_order_whose_debit_is_on_the_account_stays_unknown() {
+    for (switch, reference) in [("objid=id", "taken"), ("objid=other", "hidden")] {
+        let shop = Shop::open()
+            .set("ONECLICKDZ_RETRY_ATTEMPTS", "1")
+            .switches(["check_ref=missing", "list=missing"])
+            .faults(["answer_lost@1"]);
+        shop.send_as(reference, 500).expect_exit(6);
+        shop.provider.tamper("drop_order", reference, "");
+        for switch in [switch, "check_ref=both", "list=present"] {
+            shop.provider.set_switch(switch);
+        }
+        shop.provider.advance(60);
+        let outcome = shop.run(&RECONCILE).expect_exit(6);
+        let finding = outcome.json()["findings"][0].clone();
+        assert_eq!(
+            (&finding["kind"], &finding["ref"]),
+            (&"unknown".into(), &reference.into()),
+            "{outcome:?}"
+        );
+        let detail = finding["detail"].as_str().or_fail("no detail");
+        assert!(detail.contains("was charged 496.25 at "), "{detail}");
+        assert_eq!(shop.ledger()[reference], "unknown", "{outcome:?}");
+        shop.run(&RECONCILE).expect_exit(6);
+    }
+}
+
 /// What nobody can tell stays unknown: exit code 6.
 #[test]
 fn what_stays_unknown_is_6() {

@@ -169,3 +169,22 @@ fn two_at_once_do_no_harm() {
     }
     expect_agreement(shop.run(&RECONCILE));
 }
+
+/// Money that moves while the books are read is on the account before its line has been seen: no difference.
+#[test]
+fn money_that_moves_beside_a_run_is_no_gap() {
+    let shop = Shop::open();
+    day(&shop);
+    let begun = pages(&shop);
+    // The balance is asked for once at the beginning, for the time, and has to be waited for at the end.
+    let last = shop.books().calls("balance") + 2;
+    shop.provider
+        .set_faults(&[&format!("rate_limited:balance@{last}")]);
+    let running = shop.start(&RECONCILE);
+    shop.provider.await_books("the lines have been read", |books| {
+        books.calls("transactions") > begun.1 && books.calls("balance") >= last
+    });
+    shop.provider.deposit(77);
+    expect_agreement(running.finish());
+    assert!(pages(&shop).1 - begun.1 > 1, "the lines were not read again");
+}

@@ -105,6 +105,19 @@ fn a_foreign_order_is_named_with_all_that_is_known() {
     assert!(finding["topup_id"].is_string(), "{finding}");
 }
 
+/// Money that is gone behind the last line shows in the balance of now, and in no range that ends before.
+#[test]
+fn a_balance_that_no_line_leads_to_is_a_gap() {
+    let shop = shop();
+    shop.provider.tamper("gap", "", "12.34");
+    let gap = only(&shop.run(&RECONCILE), "balance_gap", "");
+    assert_eq!(gap["money"], "-12.34", "{gap}");
+    let detail = gap["detail"].as_str().or_fail("no detail");
+    for side in ["ours", "theirs"] {
+        assert!(detail.contains(gap[side].as_str().or_fail("no number")), "{gap}");
+    }
+}
+
 /// A duplicated debit costs what one order costs; the sums say so.
 #[test]
 fn the_money_of_a_finding_is_exact() {
@@ -119,6 +132,34 @@ fn the_money_of_a_finding_is_exact() {
         (&finding["ours"], &finding["theirs"], &finding["money"]),
         (&"397".into(), &"390.50".into(), &"-6.50".into())
     );
+}
+
+/// The provider calls an order refunded, or shows it no more, and its money has not come back: the sum is named.
+#[test]
+fn money_that_a_contradiction_hides_is_named() {
+    for (deeds, kind, reference, amount) in [
+        (
+            &[("change_status", "single")][..],
+            "state_contradicted",
+            "single",
+            "397",
+        ),
+        (
+            &[("drop_refund", "back"), ("drop_order", "back")],
+            "order_missing",
+            "back",
+            "446.62",
+        ),
+    ] {
+        let shop = shop();
+        for (deed, reference) in deeds {
+            shop.provider.tamper(deed, reference, "REFUNDED");
+        }
+        let finding = only(&shop.run(&RECONCILE), kind, reference);
+        assert_eq!(finding["money"], amount, "{finding}");
+        let detail = finding["detail"].as_str().or_fail("no detail");
+        assert!(detail.contains("has not come back"), "{finding}");
+    }
 }
 
 /// The cost is compared with what was expected, although the provider's own has taken its place in the ledger.

@@ -22,10 +22,17 @@ pub fn withhold(key: &SecretString, text: &str, is_identity: bool) -> String {
     if key.is_empty() || (is_identity && key.len() < UNMISTAKABLE) {
         return text.to_owned();
     }
+    replaced(text, |rest| {
+        behind_key(rest, key, usize::MAX, |a, b| a.eq_ignore_ascii_case(&b))
+    })
+}
+
+/// The text with the mark wherever `behind` says that the key begins.
+fn replaced<'a>(text: &'a str, behind: impl Fn(&'a str) -> Option<&'a str>) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        if let Some(behind) = behind_key(rest, key) {
+        if let Some(behind) = behind(rest) {
             kept.push_str(WITHHELD);
             rest = behind;
         } else {
@@ -36,56 +43,65 @@ pub fn withhold(key: &SecretString, text: &str, is_identity: bool) -> String {
     kept
 }
 
-/// What stands behind the key, where `text` begins with it.
-fn behind_key<'a>(text: &'a str, key: &str) -> Option<&'a str> {
-    key.chars().try_fold(text, behind_character)
+/// Whether two characters are the same one.
+type Same = fn(char, char) -> bool;
+
+/// What stands behind the key, where `text` begins with it, each of its characters in whatever spelling; or with the
+/// first `part` of them, where it ends there.
+fn behind_key<'a>(text: &'a str, key: &str, part: usize, same: Same) -> Option<&'a str> {
+    let mut rest = text;
+    for (count, wanted) in key.chars().enumerate() {
+        if rest.is_empty() && count >= part {
+            break;
+        }
+        rest = behind_character(rest, &|found| same(found, wanted))?;
+    }
+    Some(rest)
 }
 
 /// What stands behind a character, where `text` begins with it in any spelling.
-fn behind_character(text: &str, wanted: char) -> Option<&str> {
+fn behind_character<'a>(text: &'a str, is_wanted: &dyn Fn(char) -> bool) -> Option<&'a str> {
     let behind = match text.chars().next()? {
-        '\\' => behind_backslash(text.trim_start_matches('\\'), wanted),
-        '%' => behind_percent(text, wanted),
-        '&' => behind_entity(text, wanted),
+        '\\' => behind_backslash(text.trim_start_matches('\\'), is_wanted),
+        '%' => behind_percent(text, is_wanted),
+        '&' => behind_entity(text, is_wanted),
         _ => None,
     };
-    behind.or_else(|| behind_itself(text, wanted))
+    behind.or_else(|| behind_itself(text, is_wanted))
 }
 
-fn behind_itself(text: &str, wanted: char) -> Option<&str> {
+fn behind_itself<'a>(text: &'a str, is_wanted: &dyn Fn(char) -> bool) -> Option<&'a str> {
     let mut characters = text.chars();
-    let is_it = characters.next()?.eq_ignore_ascii_case(&wanted);
-    is_it.then_some(characters.as_str())
+    is_wanted(characters.next()?).then_some(characters.as_str())
 }
 
 /// Whether digits are the code of a character.
-fn is_code(digits: &str, radix: u32, wanted: char) -> bool {
+fn is_code(digits: &str, radix: u32, is_wanted: &dyn Fn(char) -> bool) -> bool {
     let code = u32::from_str_radix(digits, radix).ok();
-    code.and_then(char::from_u32)
-        .is_some_and(|found| found.eq_ignore_ascii_case(&wanted))
+    code.and_then(char::from_u32).is_some_and(is_wanted)
 }
 
-fn behind_backslash(escaped: &str, wanted: char) -> Option<&str> {
+fn behind_backslash<'a>(escaped: &'a str, is_wanted: &dyn Fn(char) -> bool) -> Option<&'a str> {
     let hex = |mark: char, length: usize| {
         let (digits, behind) = escaped.strip_prefix(mark)?.split_at_checked(length)?;
-        is_code(digits, 16, wanted).then_some(behind)
+        is_code(digits, 16, is_wanted).then_some(behind)
     };
     hex('u', 4)
         .or_else(|| hex('x', 2))
-        .or_else(|| behind_itself(escaped, wanted))
+        .or_else(|| behind_itself(escaped, is_wanted))
 }
 
 /// `%2F`, and `%252F` where it was encoded twice.
-fn behind_percent(text: &str, wanted: char) -> Option<&str> {
+fn behind_percent<'a>(text: &'a str, is_wanted: &dyn Fn(char) -> bool) -> Option<&'a str> {
     let mut digits = text.strip_prefix('%')?;
-    while let Some(again) = digits.strip_prefix("25").filter(|_| wanted != '%') {
+    while let Some(again) = digits.strip_prefix("25").filter(|_| !is_wanted('%')) {
         digits = again;
     }
     let (digits, behind) = digits.split_at_checked(2)?;
-    is_code(digits, 16, wanted).then_some(behind)
+    is_code(digits, 16, is_wanted).then_some(behind)
 }
 
-fn behind_entity(text: &str, wanted: char) -> Option<&str> {
+fn behind_entity<'a>(text: &'a str, is_wanted: &dyn Fn(char) -> bool) -> Option<&'a str> {
     let (entity, behind) = text.strip_prefix('&')?.split_once(';')?;
     let named = match entity {
         "amp" => Some('&'),
@@ -97,10 +113,10 @@ fn behind_entity(text: &str, wanted: char) -> Option<&str> {
     };
     let is_it = match entity.strip_prefix('#') {
         Some(code) => match code.strip_prefix(['x', 'X']) {
-            Some(digits) => is_code(digits, 16, wanted),
-            None => is_code(code, 10, wanted),
+            Some(digits) => is_code(digits, 16, is_wanted),
+            None => is_code(code, 10, is_wanted),
         },
-        None => named == Some(wanted),
+        None => named.is_some_and(is_wanted),
     };
     is_it.then_some(behind)
 }
@@ -148,19 +164,7 @@ impl Redactor {
         if key.is_empty() || (is_plain && !text.contains(key)) || !holds(Rule::KeyWithheld) {
             return text.to_owned();
         }
-        let mut cleaned = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(character) = rest.chars().next() {
-            let length = if let Some(length) = key_at(rest, key, part) {
-                cleaned.push_str(WITHHELD);
-                length
-            } else {
-                cleaned.push(character);
-                character.len_utf8()
-            };
-            rest = &rest[length..];
-        }
-        cleaned
+        replaced(text, |rest| behind_key(rest, key, part, |a, b| a == b))
     }
 
     /// A body's values with the key taken out of every text that people see. What tells orders apart stays as it
@@ -193,63 +197,8 @@ pub fn without_key(key: &SecretString, text: &str) -> String {
     Redactor::new(key.clone()).clean(text)
 }
 
-/// How long the key is with which a text begins, each of its characters in whatever spelling.
-fn key_at(text: &str, key: &str, part: usize) -> Option<usize> {
-    let mut rest = text;
-    for (count, wanted) in key.chars().enumerate() {
-        if rest.is_empty() && count >= part {
-            break;
-        }
-        let length = if rest.starts_with(wanted) {
-            wanted.len_utf8()
-        } else {
-            escape(rest).filter(|(meant, _)| *meant == wanted)?.1
-        };
-        rest = &rest[length..];
-    }
-    Some(text.len() - rest.len())
-}
-
 /// What an escape begins with.
 const INTRODUCERS: [char; 3] = ['\\', '%', '&'];
-
-/// HTML's names for characters that have another meaning there.
-const ENTITIES: [(&str, char); 5] = [
-    ("&amp;", '&'),
-    ("&quot;", '"'),
-    ("&apos;", '\''),
-    ("&lt;", '<'),
-    ("&gt;", '>'),
-];
-
-/// The character that an escape at the beginning of a text stands for, and how long the escape is.
-fn escape(text: &str) -> Option<(char, usize)> {
-    let coded = |digits: &str, radix: u32| char::from_u32(u32::from_str_radix(digits, radix).ok()?);
-    if let Some(rest) = text.strip_prefix('%') {
-        return Some((coded(rest.get(..2)?, 16)?, 3));
-    }
-    if let Some(entity) = ENTITIES.iter().find(|(name, _)| text.starts_with(name)) {
-        return Some((entity.1, entity.0.len()));
-    }
-    if let Some(rest) = text.strip_prefix("&#") {
-        let number = rest.get(..rest.find(';')?)?;
-        let character = match number.strip_prefix(['x', 'X']) {
-            Some(digits) => coded(digits, 16)?,
-            None => coded(number, 10)?,
-        };
-        return Some((character, number.len() + 3));
-    }
-    // JSON inside JSON doubles its backslashes.
-    let rest = text.trim_start_matches('\\');
-    let slashes = text.len() - rest.len();
-    if slashes == 0 {
-        return None;
-    }
-    match rest.strip_prefix('u') {
-        Some(digits) => Some((coded(digits.get(..4)?, 16)?, slashes + 5)),
-        None => rest.chars().next().map(|next| (next, slashes + next.len_utf8())),
-    }
-}
 
 #[cfg(test)]
 mod tests {

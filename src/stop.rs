@@ -42,13 +42,27 @@ impl Stop {
         *self.0.borrow()
     }
 
+    /// Waits until somebody asks to stop: then says who.
+    pub async fn wait(&self) -> Signal {
+        let asked = self
+            .0
+            .clone()
+            .wait_for(Option::is_some)
+            .await
+            .map(|signal| *signal);
+        match asked {
+            Ok(signal) => signal.unwrap_or(Signal::Interrupt),
+            // Nobody is left to ask.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
     /// Awaits `work`, or until somebody asks to stop: then `work` is dropped. For questions only; the answer to a
     /// POST is always awaited.
     pub async fn race<T>(&self, work: impl Future<Output = T>) -> Result<T, Signal> {
-        let mut receiver = self.0.clone();
         tokio::select! {
             biased;
-            Ok(signal) = receiver.wait_for(Option::is_some) => Err(signal.unwrap_or(Signal::Interrupt)),
+            signal = self.wait() => Err(signal),
             done = work => Ok(done),
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Method, Response, redirect, retry};
+use reqwest::{Method, Response, Url, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::answer::{Answer, Envelope, Exchange, Outcome, http_date, retry_after};
@@ -135,6 +135,8 @@ pub struct Client {
     #[cfg(test)]
     stage: Option<std::sync::Arc<dyn super::stage::Stage>>,
     base_url: String,
+    /// Read once: as many calls go there as there are orders.
+    send_url: Url,
     redactor: Redactor,
     send_timeout: Duration,
     read_timeout: Duration,
@@ -182,10 +184,12 @@ impl Client {
     /// Makes a client; opens no connection.
     pub fn new(options: ClientOptions, clock: Clock) -> Result<Self, ClientError> {
         let http = build(&options)?;
+        let send_url = Url::parse(&format!("{}{SEND_PATH}", options.base_url));
         Ok(Self {
             http,
             #[cfg(test)]
             stage: None,
+            send_url: send_url.map_err(|error| ClientError::Build(error.to_string()))?,
             base_url: options.base_url,
             redactor: Redactor::new(options.key),
             send_timeout: options.send_timeout,
@@ -352,18 +356,20 @@ impl Client {
                     status,
                     headers,
                     body,
-                }) => self.whole_answer(endpoint, status, &headers, &body),
+                }) => self.whole_answer(endpoint, status, &headers, body),
                 Ok(super::stage::Staged::NotSent) => Outcome::NotSent("refused".to_owned()),
                 Ok(super::stage::Staged::Lost) => Outcome::Lost("the connection was cut".to_owned()),
                 Err(_) => Outcome::Lost("no answer in time".to_owned()),
             };
         }
-        let mut request = self
-            .http
-            .request(method, format!("{}{path}", self.base_url))
-            .timeout(timeout);
+        let request = match endpoint {
+            Endpoint::Send => self.http.request(method, self.send_url.clone()),
+            _ => self.http.request(method, format!("{}{path}", self.base_url)),
+        };
+        let mut request = request.timeout(timeout);
         if let Some(body) = body {
-            request = request.header(CONTENT_TYPE, "application/json").body(body);
+            let json = HeaderValue::from_static("application/json");
+            request = request.header(CONTENT_TYPE, json).body(body);
         }
         match request.send().await {
             Ok(response) => self.read_answer(endpoint, response).await,
@@ -373,7 +379,7 @@ impl Client {
     }
 
     async fn read_answer(&self, endpoint: Endpoint, mut response: Response) -> Outcome {
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
         let mut bytes = Vec::new();
         loop {
             match response.chunk().await {
@@ -387,21 +393,34 @@ impl Client {
                 Err(error) => return Outcome::Lost(format!("HTTP {status}, then {}", self.describe(&error))),
             }
         }
-        self.whole_answer(endpoint, status, &headers, &bytes)
+        self.whole_answer(endpoint, status, &headers, bytes)
     }
 
-    fn whole_answer(&self, endpoint: Endpoint, status: u16, headers: &HeaderMap, bytes: &[u8]) -> Outcome {
-        let body = self
-            .redactor
-            .clean_body(String::from_utf8_lossy(bytes).into_owned());
-        Outcome::Answered(Box::new(self.answer(endpoint, status, headers, &body)))
+    fn whole_answer(&self, endpoint: Endpoint, status: u16, headers: &HeaderMap, bytes: Vec<u8>) -> Outcome {
+        let body = String::from_utf8(bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        // What surely holds nothing of the key as a whole has nothing of it in any part.
+        let is_plain = self.redactor.is_plain(&body);
+        let body = if is_plain {
+            body
+        } else {
+            self.redactor.clean_body(body)
+        };
+        Outcome::Answered(Box::new(self.answer(endpoint, status, headers, body, is_plain)))
     }
 
-    fn answer(&self, endpoint: Endpoint, status: u16, headers: &HeaderMap, body: &str) -> Answer {
+    fn answer(
+        &self,
+        endpoint: Endpoint,
+        status: u16,
+        headers: &HeaderMap,
+        body: String,
+        is_plain: bool,
+    ) -> Answer {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let envelope = Envelope::read(body).map(|envelope| self.shown_envelope(envelope));
-        let stamped = envelope.as_ref().and_then(Envelope::timestamp);
-        let server_time = header(DATE.as_str()).and_then(http_date).or(stamped);
+        let envelope = Envelope::read(&body).map(|envelope| self.shown_envelope(envelope, is_plain));
+        let stamped = || envelope.as_ref().and_then(Envelope::timestamp);
+        let server_time = header(DATE.as_str()).and_then(http_date).or_else(stamped);
         let now = server_time.unwrap_or_else(|| self.clock.now());
         if let Some(theirs) = server_time {
             let ahead = theirs
@@ -414,6 +433,7 @@ impl Client {
         // The body of `validate` holds the key; it is neither stored nor shown (design, section 2).
         let text = match endpoint {
             Endpoint::Validate => "(withheld)".to_owned(),
+            _ if is_plain => cut(body),
             _ => cut(self.shown_body(body)),
         };
         self.log(status, headers, &text);
@@ -427,26 +447,36 @@ impl Client {
         }
     }
 
-    /// The parts of an envelope that are shown to people lose the key, whatever its length.
-    fn shown_envelope(&self, mut envelope: Envelope) -> Envelope {
+    /// The parts of an envelope that are shown to people lose the key and what is too long for them. `is_plain`: there is
+    /// nothing of the key in it.
+    fn shown_envelope(&self, mut envelope: Envelope, is_plain: bool) -> Envelope {
+        if !is_plain {
+            for part in [&mut envelope.data, &mut envelope.meta].into_iter().flatten() {
+                self.redactor.clean_value(part);
+            }
+            envelope.request_id = envelope.request_id.map(|id| self.redactor.cleaned(id));
+        }
         if let Some(error) = &mut envelope.error {
-            error.code = cut_to(self.without_key(&error.code), 100);
-            error.message = cut_to(self.without_key(&error.message), 1000);
+            for (text, bytes_max) in [(&mut error.code, 100), (&mut error.message, 1000)] {
+                let whole = std::mem::take(text);
+                let clean = if is_plain {
+                    whole
+                } else {
+                    self.redactor.cleaned(whole)
+                };
+                *text = cut_to(clean, bytes_max);
+            }
         }
-        for part in [&mut envelope.data, &mut envelope.meta].into_iter().flatten() {
-            self.redactor.clean_value(part);
-        }
-        envelope.request_id = envelope.request_id.map(|id| self.without_key(&id));
         envelope
     }
 
     /// A body as it is stored and shown: JSON is written anew, so that no spelling of the key escapes.
-    fn shown_body(&self, body: &str) -> String {
+    fn shown_body(&self, body: String) -> String {
         // Without an escape there is one spelling only.
         if !body.contains('\\') {
             return self.redactor.clean_cut(body);
         }
-        match serde_json::from_str::<serde_json::Value>(body) {
+        match serde_json::from_str::<serde_json::Value>(&body) {
             Ok(value) => self.without_key(&value.to_string()),
             Err(_) => self.redactor.clean_cut(body),
         }

@@ -149,29 +149,38 @@ impl Redactor {
 
     /// The text without the key, in every spelling that JSON, URLs and HTML give its characters.
     pub fn clean(&self, text: &str) -> String {
+        self.cleaned(text.to_owned())
+    }
+
+    /// The same for a text that nobody needs as it was.
+    pub fn cleaned(&self, text: String) -> String {
         self.without_key(text, usize::MAX)
     }
 
     /// A text that may end in the middle of the key.
-    pub fn clean_cut(&self, text: &str) -> String {
+    pub fn clean_cut(&self, text: String) -> String {
         self.without_key(text, PART_OF_KEY)
     }
 
+    /// Whether a text surely holds nothing of the key, in no spelling and not cut off at its end.
+    pub fn is_plain(&self, text: &str) -> bool {
+        is_plain(text, self.key.expose_secret(), PART_OF_KEY)
+    }
+
     /// `part`: from how many characters on the beginning of the key counts as the key, at the text's end.
-    fn without_key(&self, text: &str, part: usize) -> String {
+    fn without_key(&self, text: String, part: usize) -> String {
         let key = self.key.expose_secret();
-        let is_plain = part == usize::MAX && !text.contains(INTRODUCERS);
-        if key.is_empty() || (is_plain && !text.contains(key)) || !holds(Rule::KeyWithheld) {
-            return text.to_owned();
+        if key.is_empty() || !holds(Rule::KeyWithheld) || is_plain(&text, key, part) {
+            return text;
         }
-        replaced(text, |rest| behind_key(rest, key, part, |a, b| a == b))
+        replaced(&text, |rest| behind_key(rest, key, part, |a, b| a == b))
     }
 
     /// A body's values with the key taken out of every text that people see. What tells orders apart stays as it
     /// is: there a short key may be part of an honest word.
     pub fn clean_value(&self, value: &mut Value) {
         match value {
-            Value::String(text) => *text = self.clean(text),
+            Value::String(text) => *text = self.cleaned(std::mem::take(text)),
             Value::Array(rows) => rows.iter_mut().for_each(|row| self.clean_value(row)),
             Value::Object(fields) => fields
                 .iter_mut()
@@ -185,7 +194,7 @@ impl Redactor {
     /// would change refs and numbers.
     pub fn clean_body(&self, text: String) -> String {
         if self.key.expose_secret().len() >= UNMISTAKABLE {
-            self.clean(&text)
+            self.cleaned(text)
         } else {
             text
         }
@@ -197,8 +206,19 @@ pub fn without_key(key: &SecretString, text: &str) -> String {
     Redactor::new(key.clone()).clean(text)
 }
 
-/// What an escape begins with.
-const INTRODUCERS: [char; 3] = ['\\', '%', '&'];
+/// Whether a text surely holds nothing of the key, so that it needs no walk: it has no escape in it, not the key, and
+/// no beginning of it at its end.
+fn is_plain(text: &str, key: &str, part: usize) -> bool {
+    let ends_in_key = || {
+        let lengths = part..key.len();
+        lengths
+            .filter_map(|length| key.get(..length))
+            .any(|beginning| text.ends_with(beginning))
+    };
+    let is_introducer = |byte: &u8| matches!(byte, b'\\' | b'%' | b'&');
+    // What an escape begins with is looked for in the bytes: every answer is read to its end.
+    !text.as_bytes().iter().any(is_introducer) && !text.contains(key) && !ends_in_key()
+}
 
 #[cfg(test)]
 mod tests {
@@ -262,11 +282,11 @@ mod tests {
     fn a_key_that_was_cut_off_is_taken_out() {
         let redactor = Redactor::new(SecretString::from("0d7ecb12-aaaa-bbbb".to_owned()));
         assert_eq!(
-            redactor.clean_cut("{\"echo\":\"0d7ecb12-aa"),
+            redactor.clean_cut("{\"echo\":\"0d7ecb12-aa".to_owned()),
             "{\"echo\":\"[key withheld]"
         );
-        assert_eq!(redactor.clean_cut("the end 0d7"), "the end 0d7");
-        assert_eq!(redactor.clean_cut("\\u0030d7ecb12-"), "[key withheld]");
+        assert_eq!(redactor.clean_cut("the end 0d7".to_owned()), "the end 0d7");
+        assert_eq!(redactor.clean_cut("\\u0030d7ecb12-".to_owned()), "[key withheld]");
         assert_eq!(redactor.clean("\\u0030d7ecb12-"), "\\u0030d7ecb12-");
     }
 

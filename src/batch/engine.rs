@@ -2,13 +2,14 @@
 //! lost, and stops where it must. It knows no sheet, prints nothing, and holds a bounded number of rows in memory.
 
 mod answers;
+mod outbox;
 mod start;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -17,18 +18,17 @@ use super::schedule::{Phase, Schedule};
 use super::sweeper::{Found, Report};
 use crate::api::AuthFault;
 use crate::domain::{Money, Order, Ref, State};
-use crate::ledger::{Batch, CapPassed, Caps, ClaimCursor, Claims, Written};
+use crate::ledger::{Batch, CapPassed, Caps, ClaimCursor, Claims};
 use crate::stop::Signal;
-use crate::topup::{self, Desk, Halt, Standing, Unrecorded};
+use crate::topup::{self, Desk, Halt, RowAnswer, Standing, Unrecorded};
+use outbox::{Outbox, Sent};
 
-/// Rows that are sent or stored at a time, for each connection: answers are stored while it sends the next row.
-const TASKS_PER_CONNECTION: usize = 3;
+/// Answers that are taken at a time.
+const ANSWERS_MAX: usize = 1024;
 /// What a sweep may have found before it waits for the engine.
 const FOUND_MAX: usize = 256;
 /// How long the engine waits for something to happen before it looks around by itself.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
-/// Longer than any run.
-const FOR_EVER: Duration = Duration::from_hours(366 * 24);
 
 /// How a batch is sent.
 #[derive(Debug, Clone)]
@@ -107,8 +107,14 @@ pub async fn run(
         schedule.lost(Instant::now());
     }
     let (found, finds) = mpsc::channel(FOUND_MAX);
+    let (answers, sent) = mpsc::unbounded_channel();
+    let outbox = Arc::new(Outbox::new());
+    let connections = (0..options.connections.max(1))
+        .map(|_| outbox::connection(Arc::clone(&desk), Arc::clone(&outbox), answers.clone()));
     let engine = Engine {
-        connections: Arc::new(Semaphore::new(options.connections.max(1))),
+        connections: connections.collect(),
+        outbox,
+        sent,
         accepted: open.count(is_accepted) + open.count_gone(is_accepted),
         has_old: open.count(State::is_open) + open.count_gone(State::is_open) > 0,
         budget: options.balance,
@@ -119,7 +125,6 @@ pub async fn run(
         schedule,
         is_paced,
         tasks: JoinSet::new(),
-        ready: VecDeque::new(),
         is_proven: false,
         first_sent: None,
         lost: VecDeque::new(),
@@ -128,8 +133,12 @@ pub async fn run(
         finds,
         cursor: ClaimCursor::default(),
         claimed: 0,
-        sending: 0,
+        out: 0,
+        open: 0,
+        answered: Vec::new(),
+        answered_since: None,
         is_claiming: false,
+        is_storing: false,
         is_sweeping: false,
         is_exhausted: false,
         is_wide: false,
@@ -143,9 +152,10 @@ pub async fn run(
 /// What a task has done.
 enum Done {
     Claimed(topup::Result<Option<Claims>>),
-    Sent(topup::Result<Standing>),
-    /// Another row's answer has stopped everything before this one left.
-    Unsent(Box<Written>),
+    /// The answers of so many rows.
+    Stored(usize, topup::Result<Vec<Order>>),
+    /// A row that its answer had left open.
+    Stands(topup::Result<Standing>),
     Recovered(Ref, topup::Result<Standing>),
     Swept(topup::Result<Report>),
 }
@@ -161,10 +171,13 @@ struct Engine<'a> {
     tell: &'a mut dyn FnMut(Event<'_>),
     schedule: Schedule,
     is_paced: bool,
-    connections: Arc<Semaphore>,
-    tasks: JoinSet<Done>,
     /// Claimed rows that wait for a connection.
-    ready: VecDeque<Written>,
+    outbox: Arc<Outbox>,
+    /// They end when there is nothing more to send.
+    connections: JoinSet<()>,
+    /// What comes of the requests that they make.
+    sent: mpsc::UnboundedReceiver<Sent>,
+    tasks: JoinSet<Done>,
     /// Whether an answer has shown that rows can be sent.
     is_proven: bool,
     /// When the first row left.
@@ -177,8 +190,13 @@ struct Engine<'a> {
     finds: mpsc::Receiver<Found>,
     cursor: ClaimCursor,
     claimed: u32,
-    /// Rows whose requests are on the way or whose answers are being stored.
-    sending: usize,
+    /// Claimed rows of which nothing is stored yet.
+    out: usize,
+    /// Those of them whose answers have left them open.
+    open: usize,
+    /// Answers that wait to be stored together, and since when.
+    answered: Vec<RowAnswer>,
+    answered_since: Option<Instant>,
     /// Orders that the provider has and that have not ended.
     accepted: u64,
     /// Whether orders of earlier runs are open: they are looked at first.
@@ -186,6 +204,7 @@ struct Engine<'a> {
     /// What is surely left of the balance.
     budget: Option<Money>,
     is_claiming: bool,
+    is_storing: bool,
     is_sweeping: bool,
     is_exhausted: bool,
     is_wide: bool,
@@ -197,30 +216,42 @@ struct Engine<'a> {
 impl Engine<'_> {
     async fn work(mut self) -> topup::Result<Outcome> {
         let stop = self.desk.stop.clone();
-        let mut is_told = false;
+        let (mut is_told, mut sent) = (false, Vec::new());
         loop {
+            // Rows that were claimed, or held up, while everything stopped.
+            if !self.is_open_for_sends() {
+                self.put_back().await;
+            }
             // First of all: it may find lost rows, and then a sweep is due.
             if self.is_done()? {
                 break;
             }
             self.start_claim();
             self.start_recoveries();
-            let wake = self.start_sweep().unwrap_or_else(|| Instant::now() + LOOK_AROUND);
-            let tasks_max = self.options.connections.max(1) * TASKS_PER_CONNECTION;
-            let may_send = !self.ready.is_empty() && self.sending < tasks_max && self.is_open_for_sends();
+            let due = [self.start_store(), self.start_sweep()]
+                .into_iter()
+                .flatten()
+                .min();
+            let wake = due.unwrap_or_else(|| Instant::now() + LOOK_AROUND);
             tokio::select! {
                 biased;
-                Err(signal) = stop.sleep(FOR_EVER), if !is_told => {
+                signal = stop.wait(), if !is_told => {
                     // Once, also where something graver has stopped the run before.
                     is_told = true;
                     self.stop(Stopped::Interrupted(signal)).await;
                 }
-                Ok(permit) = Arc::clone(&self.connections).acquire_owned(), if may_send => self.send(permit),
                 Some(found) = self.finds.recv() => self.take(found),
+                _ = self.sent.recv_many(&mut sent, ANSWERS_MAX) => {
+                    for sent in sent.drain(..) {
+                        self.answered(sent);
+                    }
+                }
                 Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => self.handle(done).await,
+                Some(ended) = self.connections.join_next() => self.lose_connection(ended),
                 () = tokio::time::sleep_until(wake) => {}
             }
         }
+        self.outbox.close();
         self.finds.close();
         while let Ok(found) = self.finds.try_recv() {
             self.take(found);
@@ -259,7 +290,7 @@ impl Engine<'_> {
     }
 
     fn phase(&self) -> Phase {
-        let is_sending = self.is_open() || self.sending > 0 || !self.ready.is_empty();
+        let is_sending = self.is_open() || self.out > 0;
         if is_sending {
             Phase::Sending
         } else {
@@ -267,16 +298,26 @@ impl Engine<'_> {
         }
     }
 
+    /// Whether no answer is awaited any more, and none is left to be stored. For a run that has failed: what a fallen task
+    /// had in hand is not counted down.
+    fn is_at_rest(&self) -> bool {
+        self.outbox.close();
+        let is_idle = self.tasks.is_empty() && self.connections.is_empty();
+        is_idle && self.sent.is_empty() && self.answered.is_empty()
+    }
+
     /// Whether there is nothing left to do or to wait for.
     fn is_done(&mut self) -> topup::Result<bool> {
-        if !self.tasks.is_empty() || !self.finds.is_empty() {
+        if self.failure.is_some() {
+            return Ok(self.is_at_rest());
+        }
+        if !self.tasks.is_empty() || !self.finds.is_empty() || self.out > 0 {
             return Ok(false);
         }
         if !self.is_open_for_questions() {
             return Ok(true);
         }
-        let has_sends = self.is_open() || (!self.ready.is_empty() && self.is_open_for_sends());
-        if has_sends || !self.lost.is_empty() || self.has_old && self.options.waits {
+        if self.is_open() || !self.lost.is_empty() || self.has_old && self.options.waits {
             return Ok(false);
         }
         if !self.desk.ledger.lost_rows(&self.batch, 1)?.is_empty() {

@@ -86,9 +86,15 @@ impl KeyFingerprint {
 
 /// Two hexadecimal digits for each byte.
 pub fn hex<'a>(bytes: impl IntoIterator<Item = &'a u8>) -> String {
-    let digits =
-        |byte: &u8| [byte >> 4, byte & 15].map(|half| char::from_digit(half.into(), 16).unwrap_or('0'));
-    bytes.into_iter().flat_map(digits).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let bytes = bytes.into_iter();
+    let mut text = String::with_capacity(2 * bytes.size_hint().0);
+    for byte in bytes {
+        for half in [byte >> 4, byte & 15] {
+            text.push(DIGITS[usize::from(half)].into());
+        }
+    }
+    text
 }
 
 #[cfg(test)]

@@ -307,9 +307,9 @@ impl Ledger {
         let reader = self.reader();
         let mut statement = reader.prepare_cached(&format!(
             "SELECT id, state, sent_at, their_at, updated_at FROM orders INDEXED BY orders_open \
-             WHERE account = :account AND environment = :environment AND state IN ({}) AND batch_id = :batch \
+             WHERE account = :account AND environment = :environment AND {} AND batch_id = :batch \
              AND sent_at >= :sent_at AND (sent_at > :sent_at OR id > :id) ORDER BY sent_at, id LIMIT :limit",
-            state_words(State::is_open)
+            rows::is_open()
         ))?;
         let (account, environment) = account_of(&reader, batch.id)?;
         let mut rows = statement.query(named_params! {

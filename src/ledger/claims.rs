@@ -2,12 +2,14 @@
 //! the other moves that a batch makes for many orders at once.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, named_params, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, named_params, params};
 
 use super::batches::{Batch, PLANNED_COLUMNS, PlannedRow, read_planned};
 use super::guard::{CapPassed, Guard, guarded, paid_today};
 use super::rows::{Attempt, ORDER_COLUMNS, millis, read_order};
-use super::writes::{Change, Written, apply, insert_attempt, insert_move, stored};
+use super::writes::{
+    Change, Changes, Moves, NewMove, OrderKey, Written, insert_attempt, insert_move, stored,
+};
 use super::{Begun, Ledger, LedgerError, Result};
 use crate::domain::{Account, Intent, Order, State};
 use crate::promise::{Rule, holds};
@@ -79,6 +81,8 @@ impl Ledger {
             .write_whole(move |connection| {
                 let mut claiming = Claiming {
                     connection,
+                    insert: connection.prepare_cached(INSERT_ROW)?,
+                    moves: Moves::on(connection)?,
                     account: &account,
                     batch: &batch,
                     owner: &owner,
@@ -98,12 +102,17 @@ impl Ledger {
 
     /// Moves many orders in one transaction. Each answer is its own: an order that somebody else has changed leaves
     /// the others alone.
-    pub async fn change_all(&self, changes: Vec<(Order, Change)>) -> Result<Vec<Result<Order>>> {
+    pub async fn change_all<C>(&self, changes: C) -> Result<Vec<Result<Order>>>
+    where
+        C: IntoIterator<Item = (Order, Change)> + Send + 'static,
+    {
         self.writer
             .write_whole(move |connection| {
-                let mut answers = Vec::with_capacity(changes.len());
+                let changes = changes.into_iter();
+                let mut answers = Vec::with_capacity(changes.size_hint().0);
+                let mut written = Changes::on(connection)?;
                 for (order, change) in changes {
-                    match apply(connection, order, change) {
+                    match written.apply(order, change) {
                         Err(error @ (LedgerError::Stale(_) | LedgerError::Illegal(_))) => {
                             answers.push(Err(error));
                         }
@@ -214,9 +223,16 @@ fn take_over(
     Ok(id.is_some())
 }
 
+const INSERT_ROW: &str = "INSERT INTO orders (account, environment, ref, state, phone, plan, operator, amount, cost, \
+     batch_id, row, note, again, attempts, owner, created_at, updated_at, sent_at, their_at) \
+     VALUES (?1, ?2, ?3, 'sending', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 1, ?13, ?14, ?14, ?14, ?15) \
+     ON CONFLICT DO NOTHING";
+
 /// One transaction's claims.
 struct Claiming<'a> {
     connection: &'a Connection,
+    insert: CachedStatement<'a>,
+    moves: Moves<'a>,
     account: &'a Account,
     batch: &'a Batch,
     owner: &'a str,
@@ -278,15 +294,14 @@ impl Claiming<'_> {
                  updated_at = ?3, sent_at = ?3, their_at = ?4, message = NULL, settled_by = NULL WHERE id = ?1",
             )?
             .execute((id, self.owner, at, millis(self.rules.their_at)))?;
-        let why = Some("sent with its batch");
-        insert_move(
-            self.connection,
-            id,
-            self.rules.at,
-            Some(State::Planned),
-            State::Sending,
-            why,
-        )?;
+        self.moves.insert(&NewMove {
+            order: id,
+            at: self.rules.at,
+            from: Some(State::Planned),
+            to: State::Sending,
+            why: Some("sent with its batch"),
+            request_id: None,
+        })?;
         let moment = stored(self.rules.at);
         let order = Order {
             state: State::Sending,
@@ -299,7 +314,7 @@ impl Claiming<'_> {
             settled_by: None,
             ..read
         };
-        self.write(order);
+        self.write(id, order);
         Ok(())
     }
 
@@ -357,36 +372,35 @@ impl Claiming<'_> {
     /// Writes a row as a new order. False where its ref is another order's.
     fn send_new(&mut self, row: PlannedRow) -> Result<bool> {
         let (intent, at) = (&row.intent, millis(self.rules.at));
-        let made = self
-            .connection
-            .prepare_cached(
-                "INSERT INTO orders (account, environment, ref, state, phone, plan, operator, amount, cost, batch_id, row, \
-                 note, again, attempts, owner, created_at, updated_at, sent_at, their_at) \
-                 VALUES (?1, ?2, ?3, 'sending', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 1, ?13, ?14, ?14, ?14, ?15) \
-                 ON CONFLICT DO NOTHING",
-            )?
-            .execute(params![
-                self.account.username,
-                self.account.environment.word(),
-                intent.reference.as_str(),
-                intent.phone.as_str(),
-                intent.plan.as_str(),
-                row.operator.name(),
-                intent.amount.dinars(),
-                row.cost.map(|cost| cost.to_string()),
-                self.batch.id,
-                row.row,
-                row.note,
-                row.again,
-                self.owner,
-                at,
-                millis(self.rules.their_at),
-            ])?;
+        let made = self.insert.execute(params![
+            self.account.username,
+            self.account.environment.word(),
+            intent.reference.as_str(),
+            intent.phone.as_str(),
+            intent.plan.as_str(),
+            row.operator.name(),
+            intent.amount.dinars(),
+            row.cost.map(|cost| cost.to_string()),
+            self.batch.id,
+            row.row,
+            row.note,
+            row.again,
+            self.owner,
+            at,
+            millis(self.rules.their_at),
+        ])?;
         if made == 0 {
             return self.exists_already(row);
         }
         let id = self.connection.last_insert_rowid();
-        insert_move(self.connection, id, self.rules.at, None, State::Sending, None)?;
+        self.moves.insert(&NewMove {
+            order: id,
+            at: self.rules.at,
+            from: None,
+            to: State::Sending,
+            why: None,
+            request_id: None,
+        })?;
         let moment = stored(self.rules.at);
         let order = Order {
             state: State::Sending,
@@ -397,17 +411,18 @@ impl Claiming<'_> {
             batch: Some(self.batch.label.to_string()),
             ..row.order(self.account, moment)
         };
-        self.write(order);
+        self.write(id, order);
         Ok(true)
     }
 
-    fn write(&mut self, order: Order) {
+    fn write(&mut self, id: i64, order: Order) {
         let (_, request) = (self.rules.request)(&order.intent);
         if let Some((_, used)) = &mut self.claims.cursor.today {
             *used = used.saturating_add(u64::from(order.intent.amount.dinars()));
         }
         self.claims.written.push(Written {
             order,
+            key: OrderKey(id),
             attempt: None,
             request,
         });

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, named_params};
+use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::rows::{self, millis, state_words};
 use super::{Begun, Result};
@@ -98,24 +98,31 @@ fn repeat_of(
     intent: &Intent,
     since: Timestamp,
 ) -> Result<Option<Order>> {
-    static REST: LazyLock<String> = LazyLock::new(|| {
+    static QUERY: LazyLock<String> = LazyLock::new(|| {
         format!(
-            "WHERE account = :account AND environment = :environment AND phone = :phone AND sent_at >= :since \
-             AND plan = :plan AND amount = :amount AND ref <> :ref AND state IN ({}) ORDER BY sent_at DESC LIMIT 1",
+            "SELECT id FROM orders WHERE account = ?1 AND environment = ?2 AND phone = ?3 AND sent_at >= ?4 AND plan = ?5 AND amount = ?6 \
+             AND ref <> ?7 AND state IN ({}) ORDER BY sent_at DESC LIMIT 1",
             state_words(State::may_have_paid)
         )
     });
-    let environment = account.environment.word();
-    let found = rows::orders(
-        connection,
-        &REST,
-        named_params! {
-            ":account": account.username, ":environment": environment, ":phone": intent.phone.as_str(),
-            ":plan": intent.plan.as_str(), ":amount": intent.amount.dinars(), ":since": millis(since),
-            ":ref": intent.reference.as_str(),
-        },
-    )?;
-    Ok(found.into_iter().next())
+    // Most have none, and then there is no order to be read.
+    let id: Option<i64> = connection
+        .prepare_cached(&QUERY)?
+        .query_row(
+            (
+                &account.username,
+                account.environment.word(),
+                intent.phone.as_str(),
+                millis(since),
+                intent.plan.as_str(),
+                intent.amount.dinars(),
+                intent.reference.as_str(),
+            ),
+            |row| row.get(0),
+        )
+        .optional()?;
+    let Some(id) = id else { return Ok(None) };
+    Ok(rows::orders(connection, "WHERE id = :id", named_params! {":id": id})?.pop())
 }
 
 /// The newest single order for the same that was given up although one of its requests may have made something.

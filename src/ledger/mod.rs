@@ -47,7 +47,7 @@ pub use queries::{Filter, InHand, Move, OpenCount};
 pub use readings::{AnswerKind, Listing, PageRows, Reading, StoredPage, Stretch, StretchEnd};
 pub use rows::Attempt;
 pub use sales::{CameBack, Sale};
-pub use writes::{Again, Begun, Change, NewSend, Written};
+pub use writes::{Again, Begun, Change, NewSend, OrderKey, Written};
 
 use crate::domain::{Account, Order, Ref};
 use crate::promise::{Rule, holds};

@@ -105,6 +105,8 @@ pub struct Planner {
     batch: Option<Batch>,
     rows: u32,
     has_own_refs: bool,
+    /// Whether a row was found to be anything but new.
+    has_marks: bool,
 }
 
 const STAGING: &str = "
@@ -149,6 +151,7 @@ impl Ledger {
             refs: label.refs(account),
             rows: 0,
             has_own_refs: false,
+            has_marks: false,
         })
     }
 }
@@ -210,7 +213,11 @@ impl Planner {
         self.picked(&format!("{TO_SEND} AND {repeats}"), limit)
     }
 
+    /// Rows that something was found about.
     fn picked(&self, which: &str, limit: usize) -> Result<(u64, Vec<Resolved>)> {
+        if !self.has_marks {
+            return Ok((0, Vec::new()));
+        }
         let count: i64 =
             self.connection
                 .query_row(&format!("SELECT count(*) FROM staged WHERE {which}"), [], |row| {

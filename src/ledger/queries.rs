@@ -91,27 +91,33 @@ pub(super) fn find(connection: &Connection, account: &Account, reference: &Ref) 
     Ok(rows::orders(connection, &format!("{OF_ACCOUNT} AND ref = :ref"), parameters)?.pop())
 }
 
-/// The index that has the orders in these states and no others; where there is none the database chooses.
-fn index_of(states: &[State]) -> &'static str {
+/// The index that has the orders in these states and no others, and that an order is in one of them, in the index's own
+/// words; where there is no such index the database chooses. All states where none is named.
+fn picking(states: &[State]) -> (&'static str, String) {
     let is_the_open_ones = State::ALL
         .iter()
         .all(|state| state.is_open() == states.contains(state));
     match states {
-        _ if is_the_open_ones => "INDEXED BY orders_open ",
-        [State::Conflict] => "INDEXED BY orders_clashing ",
-        _ => "",
+        [] => ("", String::new()),
+        _ if is_the_open_ones => ("INDEXED BY orders_open ", format!(" AND {}", rows::is_open())),
+        [only] => {
+            let index = match only {
+                State::Conflict => "INDEXED BY orders_clashing ",
+                _ => "",
+            };
+            (index, format!(" AND state = '{only}'"))
+        }
+        states => {
+            let words = state_words(|state| states.contains(&state));
+            ("", format!(" AND state IN ({words})"))
+        }
     }
 }
 
 impl Ledger {
     /// The orders that a filter picks, oldest first.
     pub fn list(&self, account: &Account, filter: &Filter) -> Result<Vec<Order>> {
-        let states = match filter.states.as_slice() {
-            [] => String::new(),
-            [only] => format!(" AND state = '{only}'"),
-            states => format!(" AND state IN ({})", state_words(|state| states.contains(&state))),
-        };
-        let index = index_of(&filter.states);
+        let (index, states) = picking(&filter.states);
         let rest = format!(
             "{index}{OF_ACCOUNT}{states} AND (:phone IS NULL OR phone = :phone) AND (:ref IS NULL OR ref = :ref) AND (:batch IS NULL OR batch_id = (SELECT id FROM batches \
              WHERE account = :account AND environment = :environment AND label = :batch)) AND created_at >= :since AND created_at < :until ORDER BY created_at DESC, id DESC LIMIT :limit"
@@ -157,11 +163,11 @@ impl Ledger {
     /// How many orders are open, but for what is in hand. Reads little more than their index.
     pub fn open_count(&self, account: &Account, in_hand: InHand<'_>) -> Result<OpenCount> {
         let query = format!(
-            "SELECT count(*), min(sent_at) FROM orders INDEXED BY orders_open {OF_ACCOUNT} AND state IN ({}) \
+            "SELECT count(*), min(sent_at) FROM orders INDEXED BY orders_open {OF_ACCOUNT} AND {} \
              AND (:ref IS NULL OR ref <> :ref) AND (:batch IS NULL OR batch_id IS NULL \
              OR batch_id <> coalesce((SELECT id FROM batches WHERE account = :account AND environment = :environment \
              AND label = :batch), 0))",
-            state_words(State::is_open)
+            rows::is_open()
         );
         let environment = account.environment.word();
         let (count, oldest): (u32, Option<i64>) = self.reader().query_row(

@@ -59,8 +59,11 @@ pub(super) fn optional<T>(
     column: &str,
     parse: impl FnOnce(&str) -> Option<T>,
 ) -> Result<Option<T>, LedgerError> {
-    let text: Option<String> = row.get(column)?;
-    text.map(|text| read(column, &text, parse(&text))).transpose()
+    let text = row
+        .get_ref(column)?
+        .as_str_or_null()
+        .map_err(rusqlite::Error::from)?;
+    text.map(|text| read(column, text, parse(text))).transpose()
 }
 
 pub(super) fn required<T>(
@@ -68,8 +71,8 @@ pub(super) fn required<T>(
     column: &str,
     parse: impl FnOnce(&str) -> Option<T>,
 ) -> Result<T, LedgerError> {
-    let text: String = row.get(column)?;
-    read(column, &text, parse(&text))
+    let text = row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?;
+    read(column, text, parse(text))
 }
 
 /// Reads what is meant from `ref`, `phone`, `plan` and `amount`.
@@ -172,6 +175,13 @@ pub(super) fn state_words(wanted: impl Fn(State) -> bool) -> String {
         .map(|s| format!("'{}'", s.word()))
         .collect();
     words.join(", ")
+}
+
+/// That an order is open, in the very words of the index of open orders: the database takes that index for nothing else.
+pub(super) fn is_open() -> String {
+    let open = State::ALL.into_iter().filter(|state| state.is_open());
+    let terms: Vec<_> = open.map(|state| format!("state = '{}'", state.word())).collect();
+    format!("({})", terms.join(" OR "))
 }
 
 /// Runs a query whose rows are orders.

@@ -23,12 +23,13 @@ const BUSY_WAIT: Duration = Duration::from_secs(15);
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
 /// What brings schema N to N + 1. Only ever appended to.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("schema_1.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
     include_str!("schema_5.sql"),
+    include_str!("schema_6.sql"),
 ];
 
 /// The newest schema known here.
@@ -260,6 +261,14 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Le
     if found == newest() {
         return check_is_ours(connection, path);
     }
+    // A table that others refer to is made anew under its old name: what refers to it is looked at once it stands there.
+    connection.pragma_update(None, "foreign_keys", false)?;
+    let migrated = bring_up_to_date(connection, path);
+    connection.pragma_update(None, "foreign_keys", true)?;
+    migrated
+}
+
+fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Result<(), LedgerError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Read again under the lock: another process may have been faster.
     let found = version(&transaction)?;
@@ -285,6 +294,12 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Le
         .skip(usize::try_from(found).unwrap_or(usize::MAX))
     {
         transaction.execute_batch(migration)?;
+    }
+    if transaction.prepare("PRAGMA foreign_key_check")?.exists([])? {
+        return Err(LedgerError::Damaged {
+            path: path.display().to_string(),
+            why: "it has moves or attempts of orders that it does not have".to_owned(),
+        });
     }
     transaction.pragma_update(None, "user_version", newest())?;
     transaction.commit()?;

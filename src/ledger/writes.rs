@@ -2,7 +2,7 @@
 //! can't both pass them.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, named_params, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, named_params, params};
 
 use super::acts;
 use super::guard::{CapPassed, Guard, given_up_in_doubt, guarded};
@@ -47,11 +47,17 @@ pub struct Again {
     pub counts: bool,
 }
 
+/// The ledger's own number of an order: it is found by it without being looked up by its ref.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OrderKey(pub(super) i64);
+
 /// An order that stands in the ledger as `sending`: now its request may leave.
 #[derive(Debug, Clone)]
 pub struct Written {
     /// The order.
     pub order: Order,
+    /// Its number.
+    pub key: OrderKey,
     /// The attempt that waits for its answer. Of a row of a batch it is written down with the answer: until then the
     /// order itself says what was sent.
     pub attempt: Option<i64>,
@@ -107,6 +113,8 @@ pub struct Change {
     pub answers: Option<(Option<i64>, Attempt)>,
     /// A further call about the order.
     pub asked: Option<Attempt>,
+    /// The order's number, where it is known.
+    pub key: Option<OrderKey>,
 }
 
 impl Change {
@@ -129,6 +137,17 @@ impl Change {
             keep_owner: false,
             answers: None,
             asked: None,
+            key: None,
+        }
+    }
+
+    /// With the answer to what was written, which is its cause.
+    #[must_use]
+    pub fn answering(self, written: &Written, answer: Attempt) -> Self {
+        Self {
+            answers: Some((written.attempt, answer)),
+            key: Some(written.key),
+            ..self
         }
     }
 }
@@ -166,7 +185,7 @@ impl Ledger {
     pub async fn change(&self, order: &Order, change: Change) -> Result<Order> {
         let order = order.clone();
         self.writer
-            .write_whole(move |connection| apply(connection, order, change))
+            .write_whole(move |connection| Changes::on(connection)?.apply(order, change))
             .await
     }
 
@@ -176,7 +195,7 @@ impl Ledger {
         self.writer
             .write(move |connection| {
                 let id = order_id(connection, &order)?;
-                insert_attempt(connection, id, &attempt).map(|_| ())
+                insert_attempt(connection, id, &attempt)
             })
             .await
     }
@@ -207,15 +226,11 @@ fn begin(connection: &Connection, new: &NewSend, owner: &str) -> Result<Begun> {
     }
     let order = find(connection, &new.account, &new.intent.reference)?
         .ok_or_else(|| LedgerError::Stale(new.intent.reference.clone()))?;
-    let attempt = begin_attempt(
-        connection,
-        order_id(connection, &order)?,
-        &new.path,
-        &new.request,
-        new.at,
-    )?;
+    let id = order_id(connection, &order)?;
+    let attempt = begin_attempt(connection, id, &new.path, &new.request, new.at)?;
     Ok(Begun::Written(Box::new(Written {
         order,
+        key: OrderKey(id),
         attempt: Some(attempt),
         request: new.request.clone(),
     })))
@@ -276,48 +291,96 @@ fn send_again(
     )
 }
 
-/// Writes a change of an order as it was read. The revision is the lock: it grows with every change, so an order
-/// that still has it is in the state that was read. Fails before it has written anything, or with the disk.
-pub(super) fn apply(connection: &Connection, read: Order, change: Change) -> Result<Order> {
-    let moves = read.state != change.to;
-    let by_hand = change.settled_by == Some(SettledBy::Operator) && read.state.may_be_settled();
-    if moves && !by_hand {
-        read.state.check_move(change.to)?;
-    }
-    if !update_order(connection, &read, &change, moves)? {
-        return Err(LedgerError::Stale(read.intent.reference));
-    }
-    if !moves && change.answers.is_none() && change.asked.is_none() {
-        return Ok(changed(read, change, moves));
-    }
-    let id = order_id(connection, &read)?;
-    if moves {
-        let why = Some(change.why.as_str());
-        let request = change.request_id.as_deref();
-        insert_move_by(
-            connection,
-            id,
-            change.at,
-            Some(read.state),
-            change.to,
-            why,
-            request,
-        )?;
-    }
-    match &change.answers {
-        Some((Some(attempt), answer)) => answer_attempt(connection, *attempt, answer)?,
-        Some((None, answer)) => {
-            insert_attempt(connection, id, answer)?;
-        }
-        None => {}
-    }
-    if let Some(asked) = &change.asked {
-        insert_attempt(connection, id, asked)?;
-    }
-    Ok(changed(read, change, moves))
+/// Writes changes of orders, one behind the other in one transaction: their statements are at hand for all of them.
+pub(super) struct Changes<'c> {
+    connection: &'c Connection,
+    update: CachedStatement<'c>,
+    moves: Moves<'c>,
+    attempts: CachedStatement<'c>,
 }
 
-/// The order as it stands in the ledger behind a change: what [`update_order`] writes, without reading it again.
+impl<'c> Changes<'c> {
+    pub fn on(connection: &'c Connection) -> Result<Self> {
+        Ok(Self {
+            connection,
+            update: connection.prepare_cached(UPDATE_ORDER)?,
+            moves: Moves::on(connection)?,
+            attempts: connection.prepare_cached(INSERT_ATTEMPT)?,
+        })
+    }
+
+    /// Writes a change of an order as it was read. The revision is the lock: it grows with every change, so an order
+    /// that still has it is in the state that was read. Fails before it has written anything, or with the disk.
+    pub fn apply(&mut self, read: Order, change: Change) -> Result<Order> {
+        let moves = read.state != change.to;
+        let by_hand = change.settled_by == Some(SettledBy::Operator) && read.state.may_be_settled();
+        if moves && !by_hand {
+            read.state.check_move(change.to)?;
+        }
+        let id = match change.key {
+            Some(OrderKey(id)) => id,
+            None => order_id(self.connection, &read)?,
+        };
+        if !self.update(id, read.revision, &change, moves)? {
+            return Err(LedgerError::Stale(read.intent.reference));
+        }
+        if moves {
+            self.moves.insert(&NewMove {
+                order: id,
+                at: change.at,
+                from: Some(read.state),
+                to: change.to,
+                why: Some(change.why.as_str()),
+                request_id: change.request_id.as_deref(),
+            })?;
+        }
+        match &change.answers {
+            Some((Some(attempt), answer)) => answer_attempt(self.connection, *attempt, answer)?,
+            Some((None, answer)) => put_attempt(&mut self.attempts, id, answer)?,
+            None => {}
+        }
+        if let Some(asked) = &change.asked {
+            put_attempt(&mut self.attempts, id, asked)?;
+        }
+        Ok(changed(read, change, moves))
+    }
+
+    /// The parameters stand by their places: looking them up by name costs as much as the update.
+    fn update(&mut self, id: i64, revision: u32, change: &Change, moves: bool) -> Result<bool> {
+        let changed = self.update.execute(params![
+            change.to.word(),
+            millis(change.at),
+            change.provider_status.as_ref().map(ProviderStatus::word),
+            change.topup_id.as_ref().map(TopupId::as_str),
+            change.provider_ref,
+            change.cost.map(|cost| cost.to_string()),
+            moves,
+            change.message,
+            offers_text(&change.offers),
+            change.request_id,
+            change.settled_by.map(SettledBy::word),
+            change.note,
+            change.their_at.map(millis),
+            change.keep_owner,
+            id,
+            revision,
+        ])?;
+        Ok(changed == 1)
+    }
+}
+
+const UPDATE_ORDER: &str = "UPDATE orders SET state = ?1, revision = revision + 1, updated_at = ?2, \
+     provider_status = coalesce(?3, provider_status), topup_id = coalesce(?4, topup_id), \
+     provider_ref = coalesce(?5, provider_ref), cost = coalesce(?6, cost), \
+     message = CASE WHEN ?7 THEN ?8 ELSE coalesce(?8, message) END, \
+     offers = coalesce(?9, offers), request_id = coalesce(?10, request_id), \
+     settled_by = coalesce(?11, settled_by), note = coalesce(?12, note), \
+     their_at = coalesce(?13, their_at), owner = CASE WHEN ?14 THEN owner ELSE NULL END, \
+     charged = CASE WHEN NOT ?7 OR ?1 <> 'refunded' THEN charged \
+         WHEN state = 'conflict' THEN '0' ELSE coalesce(nullif(?6, '0'), cost) END \
+     WHERE id = ?15 AND revision = ?16";
+
+/// The order as it stands in the ledger behind a change: what [`Changes::apply`] writes, without reading it again.
 fn changed(mut order: Order, change: Change, moves: bool) -> Order {
     order.state = change.to;
     order.revision += 1;
@@ -341,44 +404,6 @@ fn changed(mut order: Order, change: Change, moves: bool) -> Order {
     order
 }
 
-/// The parameters stand by their places: looking them up by name costs as much as the update.
-fn update_order(connection: &Connection, read: &Order, change: &Change, moves: bool) -> Result<bool> {
-    let changed = connection
-        .prepare_cached(
-            "UPDATE orders SET state = ?1, revision = revision + 1, updated_at = ?2, \
-             provider_status = coalesce(?3, provider_status), topup_id = coalesce(?4, topup_id), \
-             provider_ref = coalesce(?5, provider_ref), cost = coalesce(?6, cost), \
-             message = CASE WHEN ?7 THEN ?8 ELSE coalesce(?8, message) END, \
-             offers = coalesce(?9, offers), request_id = coalesce(?10, request_id), \
-             settled_by = coalesce(?11, settled_by), note = coalesce(?12, note), \
-             their_at = coalesce(?13, their_at), owner = CASE WHEN ?14 THEN owner ELSE NULL END, \
-             charged = CASE WHEN NOT ?7 OR ?1 <> 'refunded' THEN charged \
-                 WHEN state = 'conflict' THEN '0' ELSE coalesce(nullif(?6, '0'), cost) END \
-             WHERE account = ?15 AND environment = ?16 AND ref = ?17 AND revision = ?18",
-        )?
-        .execute(params![
-            change.to.word(),
-            millis(change.at),
-            change.provider_status.as_ref().map(ProviderStatus::word),
-            change.topup_id.as_ref().map(TopupId::as_str),
-            change.provider_ref,
-            change.cost.map(|cost| cost.to_string()),
-            moves,
-            change.message,
-            offers_text(&change.offers),
-            change.request_id,
-            change.settled_by.map(SettledBy::word),
-            change.note,
-            change.their_at.map(millis),
-            change.keep_owner,
-            read.account.username,
-            read.account.environment.word(),
-            read.intent.reference.as_str(),
-            read.revision,
-        ])?;
-    Ok(changed == 1)
-}
-
 /// A moment as the database keeps it: to the millisecond.
 pub(super) fn stored(moment: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(millis(moment)).unwrap_or(moment)
@@ -400,6 +425,56 @@ fn order_id(connection: &Connection, order: &Order) -> Result<i64> {
         .ok_or_else(|| LedgerError::Stale(order.intent.reference.clone()))
 }
 
+/// A step of an order's history.
+pub(super) struct NewMove<'a> {
+    pub order: i64,
+    pub at: Timestamp,
+    pub from: Option<State>,
+    pub to: State,
+    pub why: Option<&'a str>,
+    /// What the provider's support asks for, where an answer has caused it.
+    pub request_id: Option<&'a str>,
+}
+
+/// Writes moves, all of one transaction, under the act of this process.
+pub(super) struct Moves<'c> {
+    connection: &'c Connection,
+    insert: CachedStatement<'c>,
+    /// The act, once there is a move.
+    act: Option<Option<i64>>,
+}
+
+impl<'c> Moves<'c> {
+    pub fn on(connection: &'c Connection) -> Result<Self> {
+        Ok(Self {
+            connection,
+            insert: connection.prepare_cached(
+                "INSERT INTO moves (order_id, at, from_state, to_state, why, act_id, request_id) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?,
+            act: None,
+        })
+    }
+
+    pub fn insert(&mut self, new: &NewMove<'_>) -> Result<()> {
+        let at = millis(new.at);
+        let act = match self.act {
+            Some(act) => act,
+            None => *self.act.insert(acts::current(self.connection, at)?),
+        };
+        self.insert.execute((
+            new.order,
+            at,
+            new.from.map(State::word),
+            new.to.word(),
+            new.why,
+            act,
+            new.request_id,
+        ))?;
+        Ok(())
+    }
+}
+
 pub(super) fn insert_move(
     connection: &Connection,
     order: i64,
@@ -408,28 +483,14 @@ pub(super) fn insert_move(
     to: State,
     why: Option<&str>,
 ) -> Result<()> {
-    insert_move_by(connection, order, at, from, to, why, None)
-}
-
-/// A move that an answer has caused, with what the provider's support asks for.
-fn insert_move_by(
-    connection: &Connection,
-    order: i64,
-    at: Timestamp,
-    from: Option<State>,
-    to: State,
-    why: Option<&str>,
-    request_id: Option<&str>,
-) -> Result<()> {
-    let at = millis(at);
-    let act = acts::current(connection, at)?;
-    connection
-        .prepare_cached(
-            "INSERT INTO moves (order_id, at, from_state, to_state, why, act_id, request_id) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?
-        .execute((order, at, from.map(State::word), to.word(), why, act, request_id))?;
-    Ok(())
+    Moves::on(connection)?.insert(&NewMove {
+        order,
+        at,
+        from,
+        to,
+        why,
+        request_id: None,
+    })
 }
 
 /// The attempt of a POST whose answer is still to come.
@@ -448,25 +509,27 @@ fn begin_attempt(
     Ok(connection.last_insert_rowid())
 }
 
-pub(super) fn insert_attempt(connection: &Connection, order: i64, attempt: &Attempt) -> Result<i64> {
-    connection
-        .prepare_cached(
-            "INSERT INTO attempts (order_id, endpoint, path, request, started_at, ended_at, http_status, request_id, \
-             answer, outcome) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        )?
-        .execute((
-            order,
-            &attempt.endpoint,
-            &attempt.path,
-            &attempt.request,
-            millis(attempt.started_at),
-            attempt.ended_at.map(millis),
-            attempt.http_status,
-            &attempt.request_id,
-            &attempt.answer,
-            &attempt.outcome,
-        ))?;
-    Ok(connection.last_insert_rowid())
+const INSERT_ATTEMPT: &str = "INSERT INTO attempts (order_id, endpoint, path, request, started_at, ended_at, \
+     http_status, request_id, answer, outcome) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+
+pub(super) fn insert_attempt(connection: &Connection, order: i64, attempt: &Attempt) -> Result<()> {
+    put_attempt(&mut connection.prepare_cached(INSERT_ATTEMPT)?, order, attempt)
+}
+
+fn put_attempt(insert: &mut CachedStatement<'_>, order: i64, attempt: &Attempt) -> Result<()> {
+    insert.execute((
+        order,
+        &attempt.endpoint,
+        &attempt.path,
+        &attempt.request,
+        millis(attempt.started_at),
+        attempt.ended_at.map(millis),
+        attempt.http_status,
+        &attempt.request_id,
+        &attempt.answer,
+        &attempt.outcome,
+    ))?;
+    Ok(())
 }
 
 fn answer_attempt(connection: &Connection, id: i64, answer: &Attempt) -> Result<()> {

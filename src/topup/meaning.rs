@@ -8,6 +8,7 @@ use crate::domain::{Money, SettledBy, State, TopupId};
 use crate::promise::{Rule, holds};
 
 /// What becomes of an order behind an answer.
+#[derive(Debug)]
 pub(super) struct Meaning {
     /// Where it goes.
     pub to: State,
@@ -26,6 +27,7 @@ pub(super) struct Meaning {
 }
 
 /// What to do once the answer is stored.
+#[derive(Debug)]
 pub(super) enum Next {
     /// Nothing: it stands there.
     Stand(Option<Trouble>, Option<Money>),
@@ -41,7 +43,7 @@ pub(super) enum Next {
 }
 
 /// How much patience has been used up with a provider that makes nothing.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Patience {
     /// Requests that may have made something.
     pub sends: u32,

@@ -25,6 +25,7 @@ use jiff::Timestamp;
 pub use ask::{Asked, ask};
 pub use halted::Halted;
 pub(crate) use meaning::is_ignored;
+pub use rows::{RowAnswer, RowOpen, RowSent};
 pub use seek::Sought;
 pub use send::{Refusal, Wish};
 pub use survey::Surveyed;
@@ -70,8 +71,6 @@ impl Pace {
 pub enum Event<'a> {
     /// It is in the ledger, and its request leaves now.
     Sending(&'a Order),
-    /// Its request is answered, or will not be: the connection is free.
-    Answered(&'a Order),
     /// It stands somewhere else than before.
     Moved(&'a Order),
     /// Nothing is known, so the provider is asked.
@@ -255,20 +254,26 @@ fn server_time(exchange: &Exchange) -> Option<Timestamp> {
 
 /// The exchange as the ledger keeps it, with how it was understood.
 fn attempt_of(exchange: &Exchange, outcome: impl Into<String>) -> Attempt {
-    let (http_status, answer) = match &exchange.outcome {
-        Outcome::Answered(answer) => (Some(answer.status), Some(answer.text.clone())),
-        Outcome::NotSent(why) => (None, Some(format!("not sent: {why}"))),
-        Outcome::Lost(why) => (None, Some(format!("no answer: {why}"))),
+    take_attempt(&mut exchange.clone(), outcome)
+}
+
+/// The same for an exchange that nobody needs any more: its texts are taken out of it.
+fn take_attempt(exchange: &mut Exchange, outcome: impl Into<String>) -> Attempt {
+    let request_id = request_id(exchange);
+    let (http_status, answer) = match &mut exchange.outcome {
+        Outcome::Answered(answer) => (Some(answer.status), std::mem::take(&mut answer.text)),
+        Outcome::NotSent(why) => (None, format!("not sent: {why}")),
+        Outcome::Lost(why) => (None, format!("no answer: {why}")),
     };
     Attempt {
         endpoint: exchange.endpoint.word().to_owned(),
-        path: exchange.path.clone(),
-        request: exchange.request.clone(),
+        path: std::mem::take(&mut exchange.path),
+        request: exchange.request.take(),
         started_at: exchange.started_at,
         ended_at: Some(exchange.ended_at),
         http_status,
-        request_id: request_id(exchange),
-        answer,
+        request_id,
+        answer: Some(answer),
         outcome: Some(outcome.into()),
     }
 }

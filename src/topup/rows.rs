@@ -1,10 +1,28 @@
 //! The rows of a batch: claimed many at a time, sent like any other order, and asked about by sweeps.
 
-use super::send::{Asking, Wish};
-use super::{Desk, Result, Standing, Tell};
+use super::meaning::{Next, Patience};
+use super::send::{Asking, Sent, Wish};
+use super::{Desk, Result, Standing, Tell, Unrecorded};
 use crate::api::Client;
 use crate::domain::{Order, State};
-use crate::ledger::{Batch, Change, ClaimCursor, ClaimRules, Claims, Guard, Written};
+use crate::ledger::{Batch, Change, ClaimCursor, ClaimRules, Claims, Guard, LedgerError, Written};
+
+/// What came of the request of a row. Nothing of it is stored yet.
+#[derive(Debug)]
+pub enum RowSent {
+    /// The row stands: [`Desk::store_answers`] stores that.
+    Answered(RowAnswer),
+    /// There is more to be done about it: [`Desk::go_on_with_row`].
+    Open(RowOpen),
+}
+
+/// The answer that says where a row stands.
+#[derive(Debug)]
+pub struct RowAnswer(Box<(Order, Change)>);
+
+/// A row that its answer leaves open, or whose answer concerns others, too.
+#[derive(Debug)]
+pub struct RowOpen(Box<Sent>);
 
 impl Desk {
     /// Claims up to `limit` rows of a batch: they stand in the ledger as `sending` when this returns.
@@ -34,14 +52,54 @@ impl Desk {
         Ok(self.ledger.take_over_lost(batch, request, at).await?)
     }
 
-    /// Sends a claimed row. Where its answer is lost it is left `unknown`, and this process goes on being the one
-    /// that asks about it.
-    pub async fn send_row(&self, written: Written, tell: Tell<'_>) -> Result<Standing> {
+    /// Sends a claimed row, once.
+    pub async fn send_row(&self, written: Written) -> Result<RowSent> {
         // A first request follows no other.
         let is_in_doubt = written.order.attempts > 1 && self.has_been_unknown(&written.order)?;
-        let wish = wish_of(&written.order);
-        self.send_written(&wish, written, is_in_doubt, Asking::BySweep, tell)
-            .await
+        let mut sent = self.post(written, Patience::new(is_in_doubt), &|_| {}).await;
+        if matches!(sent.meaning.next, Next::Stand(None, _)) {
+            let change = self.answer(&mut sent);
+            let answer = RowAnswer(Box::new((sent.written.order, change)));
+            return Ok(RowSent::Answered(answer));
+        }
+        Ok(RowSent::Open(RowOpen(Box::new(sent))))
+    }
+
+    /// Stores the answer of a row, and does what is to be done next. Where the answer was lost the row is left
+    /// `unknown`, and this process goes on being the one that asks about it.
+    pub async fn go_on_with_row(&self, open: RowOpen, tell: Tell<'_>) -> Result<Standing> {
+        let wish = wish_of(&open.0.written.order);
+        self.go_on(&wish, *open.0, Asking::BySweep, tell).await
+    }
+
+    /// Stores the answers of many rows in one transaction; durable when this returns.
+    pub async fn store_answers(&self, answers: Vec<RowAnswer>) -> Result<Vec<Order>> {
+        let first = answers.first().map(|answer| {
+            let (order, change) = &*answer.0;
+            (Box::new(order.clone()), change.why.clone())
+        });
+        let changes = answers.into_iter().map(|answer| *answer.0);
+        let stored = self.ledger.change_all(changes).await;
+        let unrecorded = |source| {
+            let (order, answered) = first.unzip();
+            Unrecorded {
+                source,
+                order,
+                answered,
+            }
+        };
+        let stored = stored
+            .map_err(unrecorded)?
+            .into_iter()
+            .map(|stored| match stored {
+                // Another process was faster; what it wrote is the truth.
+                Err(LedgerError::Stale(reference)) => {
+                    let order = self.ledger.find(&self.account, &reference)?;
+                    order.ok_or(LedgerError::Stale(reference))
+                }
+                stored => stored,
+            });
+        Ok(stored.collect::<std::result::Result<_, _>>()?)
     }
 
     /// Goes on with a row whose answer was lost and that a sweep of the list, made behind it, did not show: asks
@@ -62,7 +120,11 @@ impl Desk {
             } else {
                 State::Planned
             };
-            Ok((written.order, Change::to(to, at, why)))
+            let change = Change {
+                key: Some(written.key),
+                ..Change::to(to, at, why)
+            };
+            Ok((written.order, change))
         });
         let changes = changes.collect::<Result<Vec<_>>>()?;
         let stored = self.ledger.change_all(changes).await?;

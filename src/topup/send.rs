@@ -2,7 +2,7 @@
 
 use super::meaning::{Meaning, Next, Patience};
 use super::recover::{Absence, Recovered};
-use super::{Desk, Event, Halt, REF_TAKEN, Result, Standing, Tell, Trouble, attempt_of, server_time};
+use super::{Desk, Event, Halt, REF_TAKEN, Result, Standing, Tell, Trouble, server_time, take_attempt};
 use crate::api::{Client, Exchange, classify_send};
 use crate::domain::{Intent, Money, Operator, Order, State};
 use crate::ledger::{Again, Begun, CapPassed, Change, Guard, LedgerError, NewSend, Written};
@@ -31,6 +31,15 @@ pub(super) enum Asking {
     BySweep,
     /// The order itself, behind a sweep of the list that did not show it.
     Swept,
+}
+
+/// An order whose request has been answered, or will not be: nothing of that is stored yet.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub written: Written,
+    exchange: Exchange,
+    pub meaning: Meaning,
+    patience: Patience,
 }
 
 /// Why nothing was sent.
@@ -142,22 +151,50 @@ impl Desk {
     pub(super) async fn send_written(
         &self,
         wish: &Wish,
-        mut written: Written,
+        written: Written,
         is_in_doubt: bool,
         asking: Asking,
         tell: Tell<'_>,
     ) -> Result<Standing> {
-        let mut patience = Patience::new(is_in_doubt);
+        let sent = self.post(written, Patience::new(is_in_doubt), tell).await;
+        self.go_on(wish, sent, asking, tell).await
+    }
+
+    /// Makes the one request of an order. Its answer is understood and not yet stored.
+    pub(super) async fn post(&self, mut written: Written, mut patience: Patience, tell: Tell<'_>) -> Sent {
+        tell(&Event::Sending(&written.order));
+        let exchange = self.client.post_send(std::mem::take(&mut written.request)).await;
+        let is_row = written.order.batch.is_some();
+        let answer = classify_send(&exchange, &written.order.intent.reference);
+        let meaning = Meaning::of(answer, &self.pace, &mut patience, is_row);
+        // Before the connection is free: nothing may leave on it that this answer puts an end to.
+        self.halted.raise(meaning.halts());
+        Sent {
+            written,
+            exchange,
+            meaning,
+            patience,
+        }
+    }
+
+    /// Stores the answer, and goes on until the order stands somewhere.
+    pub(super) async fn go_on(
+        &self,
+        wish: &Wish,
+        mut sent: Sent,
+        asking: Asking,
+        tell: Tell<'_>,
+    ) -> Result<Standing> {
         loop {
-            tell(&Event::Sending(&written.order));
-            let exchange = self.client.post_send(std::mem::take(&mut written.request)).await;
-            let is_row = written.order.batch.is_some();
-            let answer = classify_send(&exchange, &written.order.intent.reference);
-            let meaning = Meaning::of(answer, &self.pace, &mut patience, is_row);
-            // Before the connection is free: nothing may leave on it that this answer puts an end to.
-            self.halted.raise(meaning.halts());
-            tell(&Event::Answered(&written.order));
-            let order = self.store_answer(&written, &exchange, &meaning).await?;
+            let is_row = sent.written.order.batch.is_some();
+            let change = self.answer(&mut sent);
+            let Sent {
+                written,
+                meaning,
+                mut patience,
+                ..
+            } = sent;
+            let order = self.change(&written.order, change).await?;
             tell(&Event::Moved(&order));
             let (order, again, why) = match meaning.next {
                 Next::Stand(trouble, balance) => {
@@ -225,7 +262,7 @@ impl Desk {
                 .write_again(&order, wish, again, why, patience.is_in_doubt)
                 .await?
             {
-                Ok(next) => written = next,
+                Ok(written) => sent = self.post(written, patience, tell).await,
                 Err(standing) => return Ok(*standing),
             }
         }
@@ -288,20 +325,21 @@ impl Desk {
         self.change(order, change).await
     }
 
-    /// Stores what an answer makes of its order, and the answer with it.
-    async fn store_answer(&self, written: &Written, exchange: &Exchange, meaning: &Meaning) -> Result<Order> {
-        let change = Change {
-            message: meaning.message.clone(),
-            topup_id: meaning.topup_id.clone(),
-            provider_ref: meaning.provider_ref.clone(),
+    /// What an answer makes of its order, with the answer itself, which is taken out.
+    pub(super) fn answer(&self, sent: &mut Sent) -> Change {
+        let (meaning, exchange) = (&mut sent.meaning, &mut sent.exchange);
+        let why = meaning.why.as_str();
+        Change {
+            message: meaning.message.take(),
+            topup_id: meaning.topup_id.take(),
+            provider_ref: meaning.provider_ref.take(),
             their_at: server_time(exchange).filter(|_| meaning.to == State::Accepted),
             settled_by: meaning.settled_by,
             // This process goes on with it; nobody else may take it for abandoned.
             keep_owner: matches!(meaning.next, Next::Again(_) | Next::Recover { .. }),
-            answers: Some((written.attempt, attempt_of(exchange, meaning.why.as_str()))),
-            ..self.change_by(meaning.to, meaning.why.as_str(), exchange)
-        };
-        self.change(&written.order, change).await
+            ..self.change_by(meaning.to, why, exchange)
+        }
+        .answering(&sent.written, take_attempt(exchange, why))
     }
 
     /// Goes on with an order that is `unknown`: asks, and sends again under the same ref what is proved absent.

@@ -57,20 +57,23 @@ impl Pairs {
 ///
 /// Fails when a program can't be started or does not exit with 0: its time would mean nothing.
 pub fn alternate(pairs: usize, ours: &mut Command, yardstick: &mut Command) -> Result<Pairs, Box<dyn Error>> {
-    by_turns(pairs, WARM_UP_PAIRS, &mut || time(ours), &mut || time(yardstick))
+    let [whole] = by_turns(pairs, WARM_UP_PAIRS, &mut || Ok([time(ours)?]), &mut || {
+        Ok([time(yardstick)?])
+    })?;
+    Ok(whole)
 }
 
-/// What runs a program once and says how long it took.
-pub type Timed<'a> = &'a mut dyn FnMut() -> Result<Duration, Box<dyn Error>>;
+/// What runs a program once and says how long it and its parts took.
+pub type Timed<'a, const N: usize> = &'a mut dyn FnMut() -> Result<[Duration; N], Box<dyn Error>>;
 
 /// The same for what has to be prepared and looked at around each run. The first `uncounted` pairs are not counted.
-pub fn by_turns(
+pub fn by_turns<const N: usize>(
     pairs: usize,
     uncounted: usize,
-    ours: Timed<'_>,
-    yardstick: Timed<'_>,
-) -> Result<Pairs, Box<dyn Error>> {
-    let mut counted = Pairs::default();
+    ours: Timed<'_, N>,
+    yardstick: Timed<'_, N>,
+) -> Result<[Pairs; N], Box<dyn Error>> {
+    let mut counted = [const { Pairs { times: Vec::new() } }; N];
     for pair in 0..uncounted + pairs {
         let times = if pair % 2 == 0 {
             let our_time = ours()?;
@@ -80,7 +83,9 @@ pub fn by_turns(
             (ours()?, yardstick_time)
         };
         if pair >= uncounted {
-            counted.times.push(times);
+            for (part, counted) in counted.iter_mut().enumerate() {
+                counted.times.push((times.0[part], times.1[part]));
+            }
         }
     }
     Ok(counted)

@@ -1,17 +1,59 @@
 //! What has happened, and what it means for the rows that wait.
 
+use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use super::super::event::Event;
 use super::super::schedule::Phase;
 use super::super::sweeper::{Found, Report};
+use super::outbox::Sent;
 use super::{Done, Engine, Stopped};
 use crate::domain::{Order, State};
 use crate::ledger::{Claims, Hold, LedgerError, PlannedRow};
-use crate::topup::{self, Halt, Standing, Trouble, Unrecorded};
+use crate::topup::{self, Halt, RowSent, Standing, Trouble, Unrecorded};
 
 impl Engine<'_> {
-    pub(super) async fn handle(&mut self, done: Result<Done, tokio::task::JoinError>) {
+    /// What came of a row's request.
+    pub(super) fn answered(&mut self, sent: Sent) {
+        self.schedule.sent();
+        match sent {
+            Ok(RowSent::Answered(answer)) => {
+                self.prove();
+                self.answered_since.get_or_insert_with(Instant::now);
+                self.answered.push(answer);
+            }
+            Ok(RowSent::Open(open)) => {
+                self.open += 1;
+                self.go_on(open);
+            }
+            Err(failure) => {
+                self.out -= 1;
+                self.fail(failure);
+            }
+        }
+    }
+
+    /// An answer shows that rows can be sent, unless it has put an end to that.
+    fn prove(&mut self) {
+        self.is_proven |= !self.desk.halted.is(Halt::Sends);
+    }
+
+    /// A connection ends by itself where all sending has come to an end, and otherwise by a fault of this program: then
+    /// the row that it had in hand stays `sending`, and the next run asks about it.
+    pub(super) fn lose_connection(&mut self, ended: Result<(), JoinError>) {
+        if let Err(fallen) = ended {
+            self.out = self.out.saturating_sub(1);
+            self.fall(&fallen);
+        }
+    }
+
+    fn fall(&mut self, fallen: &JoinError) {
+        // It may have been the one that stored.
+        self.is_storing = false;
+        self.fail(LedgerError::Storage(format!("a worker has fallen: {fallen}")).into());
+    }
+
+    pub(super) async fn handle(&mut self, done: Result<Done, JoinError>) {
         match done {
             Ok(Done::Claimed(claims)) => {
                 self.is_claiming = false;
@@ -22,15 +64,19 @@ impl Engine<'_> {
                     Err(failure) => self.fail(failure),
                 }
             }
-            Ok(Done::Sent(sent)) => {
-                self.sending -= 1;
-                self.schedule.sent();
-                self.is_proven |= !self.desk.halted.is(Halt::Sends);
-                self.sent(State::Sending, sent).await;
+            Ok(Done::Stored(count, stored)) => {
+                self.is_storing = false;
+                self.out -= count;
+                match stored {
+                    Ok(orders) => orders.iter().for_each(|order| self.stands(State::Sending, order)),
+                    Err(failure) => self.fail(failure),
+                }
             }
-            Ok(Done::Unsent(written)) => {
-                self.sending -= 1;
-                self.ready.push_front(*written);
+            Ok(Done::Stands(stands)) => {
+                self.out -= 1;
+                self.open -= 1;
+                self.prove();
+                self.sent(State::Sending, stands).await;
             }
             Ok(Done::Recovered(reference, recovered)) => {
                 let from = self.recovering.remove(&reference).unwrap_or(State::Unknown);
@@ -43,11 +89,7 @@ impl Engine<'_> {
                     Err(failure) => self.fail(failure),
                 }
             }
-            Err(fallen) => self.fail(LedgerError::Storage(format!("a worker has fallen: {fallen}")).into()),
-        }
-        // Rows that were claimed or held up while everything stopped.
-        if !self.is_open_for_sends() {
-            self.put_back().await;
+            Err(fallen) => self.fall(&fallen),
         }
     }
 
@@ -68,7 +110,11 @@ impl Engine<'_> {
                 .unwrap_or_else(|| written.order.intent.amount.into());
             self.budget = self.budget.map(|budget| budget - cost);
         }
-        self.ready.extend(claims.written);
+        self.out += count;
+        if count > 0 {
+            self.first_sent.get_or_insert_with(Instant::now);
+        }
+        self.outbox.add(claims.written);
         for order in &claims.existing {
             (self.tell)(Event::Existing(order));
         }
@@ -91,10 +137,7 @@ impl Engine<'_> {
             Ok(standing) => standing,
             Err(failure) => return self.fail(failure),
         };
-        self.moved(from, &standing.order);
-        if standing.order.state == State::Unknown && from == State::Sending {
-            self.schedule.lost(Instant::now());
-        }
+        self.stands(from, &standing.order);
         match standing.trouble {
             Some(trouble) if topup::is_ignored(&trouble) => {}
             Some(Trouble::EmptyWallet { .. }) => self.stop(Stopped::EmptyWallet).await,
@@ -104,6 +147,13 @@ impl Engine<'_> {
             // A row in doubt was refused for want of money, and then found or not to be told: the rest stops all the same.
             _ if self.desk.halted.is(Halt::Sends) => self.stop(Stopped::EmptyWallet).await,
             _ => {}
+        }
+    }
+
+    fn stands(&mut self, from: State, order: &Order) {
+        self.moved(from, order);
+        if order.state == State::Unknown && from == State::Sending {
+            self.schedule.lost(Instant::now());
         }
     }
 
@@ -188,12 +238,14 @@ impl Engine<'_> {
         self.put_back().await;
     }
 
-    async fn put_back(&mut self) {
-        let ready: Vec<_> = std::mem::take(&mut self.ready).into();
-        if ready.is_empty() {
+    /// Puts back what has not left.
+    pub(super) async fn put_back(&mut self) {
+        let rows = self.outbox.take_back();
+        if rows.is_empty() {
             return;
         }
-        match self.desk.put_back(ready).await {
+        self.out -= rows.len();
+        match self.desk.put_back(rows).await {
             Ok(orders) => {
                 for order in &orders {
                     self.moved(State::Sending, order);

@@ -1,21 +1,26 @@
 //! What is begun next: a claim of further rows, a request, a question for a lost row, a sweep.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::super::sweeper::{self, Found, Task};
 use super::{Done, Engine, Stopped};
 use crate::domain::State;
 use crate::ledger::{Batch, Caps, ClaimCursor, Claims, Guard};
-use crate::topup::{self, Desk, Halt};
+use crate::topup::{self, Desk, RowOpen};
 
 /// Claimed rows that wait for a connection, for each of them: a commit of many costs little more than one of few.
-const READY_PER_CONNECTION: usize = 4;
+const READY_PER_CONNECTION: usize = 16;
+/// Claimed rows of which nothing is stored, for each connection: no more are claimed while the ledger lags behind.
+const OUT_PER_CONNECTION: usize = 48;
+/// Answers for each connection that are stored at once, however short they have waited.
+const ANSWERED_PER_CONNECTION: usize = 8;
 /// Lost rows that are asked for at the same time.
 const RECOVERIES_MAX: usize = 16;
+/// How long an answer waits for others, to be stored with them.
+const GATHERING: Duration = Duration::from_millis(5);
 /// How long the first row is alone: a provider that is slow to answer doesn't hold up the rest.
 const PROOF_WAIT: Duration = Duration::from_secs(2);
 
@@ -34,22 +39,25 @@ impl Engine<'_> {
     /// How many rows may be claimed now: none while enough wait for a connection.
     fn claimable(&self) -> u32 {
         let connections = self.options.connections.max(1);
-        let busy = self.sending + self.ready.len();
         let is_slow = self.first_sent.is_some_and(|sent| sent.elapsed() >= PROOF_WAIT);
         let room = if !self.is_proven && !is_slow {
             // The first answer proves the key: a bad one is tried once.
-            usize::from(busy == 0)
+            usize::from(self.out == 0)
         } else if self.is_paced {
-            connections.saturating_sub(busy).min(1)
+            connections.saturating_sub(self.out).min(1)
         } else {
             // Many at a time, and only when few are left.
             let most = connections * READY_PER_CONNECTION;
-            let left = self.ready.len();
-            if left > most / 2 { 0 } else { most - left }
+            let left = self.outbox.len();
+            if left > most / 2 || self.out > OUT_PER_CONNECTION * connections {
+                0
+            } else {
+                most - left
+            }
         };
         // Where the wallet may not hold another row, they go one by one.
         let room = match self.affordable(room) {
-            0 => usize::from(room > 0 && busy == 0),
+            0 => usize::from(room > 0 && self.out == 0),
             affordable => affordable,
         };
         let limit = self
@@ -78,32 +86,39 @@ impl Engine<'_> {
             .spawn(async move { Done::Claimed(claim(&desk, &batch, window, caps, cursor, room).await) });
     }
 
-    pub(super) fn send(&mut self, permit: OwnedSemaphorePermit) {
-        let Some(written) = self.ready.pop_front() else {
-            return;
-        };
-        self.sending += 1;
-        self.first_sent.get_or_insert_with(Instant::now);
+    /// Starts the storing of the answers that have gathered, where it is due; else says when it is. A commit of many
+    /// costs little more than one of few, so they wait for each other for a moment, unless nothing else is on its way.
+    pub(super) fn start_store(&mut self) -> Option<Instant> {
+        if self.is_storing {
+            return None;
+        }
+        let due = self.answered_since? + GATHERING;
+        let enough = self.options.connections.max(1) * ANSWERED_PER_CONNECTION;
+        let is_enough = self.answered.len() >= enough.min(self.out - self.open);
+        if !is_enough && due > Instant::now() {
+            return Some(due);
+        }
+        self.is_storing = true;
+        self.answered_since = None;
+        let answers = std::mem::take(&mut self.answered);
+        let desk = Arc::clone(&self.desk);
+        self.tasks
+            .spawn(async move { Done::Stored(answers.len(), desk.store_answers(answers).await) });
+        None
+    }
+
+    /// Goes on with a row that its answer has left open, while its connection sends others.
+    pub(super) fn go_on(&mut self, open: RowOpen) {
         let (desk, found) = (Arc::clone(&self.desk), self.found.clone());
         self.tasks.spawn(async move {
-            // The connection is free as soon as the answer is there; it is stored while the next row leaves.
-            let permit = Mutex::new(Some(permit));
-            if desk.halted.is(Halt::Sends) {
-                return Done::Unsent(Box::new(written));
-            }
-            let sent = desk
-                .send_row(written, &|event| match event {
-                    topup::Event::Answered(_) => {
-                        drop(permit.lock().unwrap_or_else(PoisonError::into_inner).take());
-                    }
-                    // A wait that finds no listener is told by the next one.
-                    topup::Event::Waiting { why, length } => {
-                        let _ = found.try_send(Found::Waiting((*why).to_owned(), *length));
-                    }
-                    topup::Event::Sending(_) | topup::Event::Moved(_) | topup::Event::Asking(_) => {}
-                })
-                .await;
-            Done::Sent(sent)
+            let tell = |event: &topup::Event<'_>| match event {
+                // A wait that finds no listener is told by the next one.
+                topup::Event::Waiting { why, length } => {
+                    let _ = found.try_send(Found::Waiting((*why).to_owned(), *length));
+                }
+                topup::Event::Sending(_) | topup::Event::Moved(_) | topup::Event::Asking(_) => {}
+            };
+            Done::Stands(desk.go_on_with_row(open, &tell).await)
         });
     }
 

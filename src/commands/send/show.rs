@@ -142,7 +142,6 @@ pub(in crate::commands) fn tell(printer: &Printer, progress: &Progress, event: &
             printer.status(&format!("{}{word}", order.state));
             beside_spinner("waiting for its end");
         }
-        Event::Answered(_) => {}
         Event::Asking(order) => progress.say(&format!(
             "no sure answer; asking about ref {}",
             order.intent.reference

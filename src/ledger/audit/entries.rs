@@ -62,6 +62,7 @@ impl<'c> Queries<'c> {
                 act_id: head.act_id,
             },
             authors: HashMap::new(),
+            moment: (i64::MIN, Vec::new()),
         };
         entries.read_move()?;
         entries.read_act()?;
@@ -83,6 +84,8 @@ pub(super) struct Entries<'s> {
     last: Entry,
     /// What lines say of the authors of acts.
     authors: HashMap<i64, Vec<u8>>,
+    /// The last moment, and how lines write it: many moves share one.
+    moment: (i64, Vec<u8>),
 }
 
 impl Entries<'_> {
@@ -119,7 +122,13 @@ impl Entries<'_> {
         self.next_move = Some((row.get(0)?, act));
         let body = &mut self.move_body;
         body.clear();
-        put_time(body, row.get(1)?);
+        let at = row.get(1)?;
+        if self.moment.0 != at {
+            self.moment.1.clear();
+            put_time(&mut self.moment.1, at);
+            self.moment.0 = at;
+        }
+        body.extend_from_slice(&self.moment.1);
         if let Some(act) = act {
             if !self.authors.contains_key(&act) {
                 let author = author(self.connection, act)?;
@@ -217,11 +226,19 @@ fn put(body: &mut Vec<u8>, name: &str, value: ValueRef<'_>) {
     body.extend_from_slice(name.as_bytes());
     body.extend_from_slice(b"\":");
     match value {
-        ValueRef::Integer(number) => drop(write!(body, "{number}")),
-        ValueRef::Text(text) => {
-            // Writing to memory does not fail.
-            let _ = serde_json::to_writer(body, &String::from_utf8_lossy(text));
+        // Writing to memory does not fail.
+        ValueRef::Integer(number) => drop(serde_json::to_writer(body, &number)),
+        ValueRef::Text(text) if text.iter().all(|byte| is_plain(*byte)) => {
+            body.push(b'"');
+            body.extend_from_slice(text);
+            body.push(b'"');
         }
+        ValueRef::Text(text) => drop(serde_json::to_writer(body, &String::from_utf8_lossy(text))),
         ValueRef::Null | ValueRef::Real(_) | ValueRef::Blob(_) => body.extend_from_slice(b"null"),
     }
+}
+
+/// Whether a byte stands in JSON as it is, by itself.
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')
 }

@@ -21,6 +21,7 @@ impl Planner {
         if has_twins {
             self.occurrences()?;
         }
+        let before = self.connection.total_changes();
         if self.has_own_refs {
             self.same_refs()?;
         }
@@ -34,6 +35,7 @@ impl Planner {
         if self.may_repeat(since)? {
             self.find_repeats(since)?;
         }
+        self.has_marks = self.connection.total_changes() != before;
         self.connection.execute_batch("COMMIT")?;
         Ok(())
     }

@@ -85,6 +85,7 @@ fn since(before: &Counts, after: &Counts) -> Counts {
         others: after.others - before.others,
         refused: after.refused - before.refused,
         last_send_ms: after.last_send_ms,
+        sending_us: after.sending_us,
     }
 }
 

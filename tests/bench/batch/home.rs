@@ -18,6 +18,8 @@ use crate::stand::{bare, binary};
 const SPREAD: u64 = 7_654_321;
 /// What every row of a sheet sells.
 const PLAN_AND_AMOUNT: (&str, u32) = ("PREPAID_DJEZZY", 500);
+/// A key as the provider makes them: it is looked for in every answer.
+const KEY: &str = "0d7ecb12-4f5a-4f0e-9c7d-1b2a3c4d5e6f";
 /// How often a process is asked for its memory.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
@@ -117,7 +119,7 @@ impl Home {
             .arg(sheet)
             .env("HOME", self.directory.path())
             .env("ONECLICKDZ_BASE_URL", &self.base_url)
-            .env("ONECLICKDZ_API_KEY", "bench")
+            .env("ONECLICKDZ_API_KEY", KEY)
             .env("ONECLICKDZ_RATE", "unlimited")
             .env("ONECLICKDZ_CONCURRENCY", "64")
             .env("ONECLICKDZ_POLL_INTERVAL", "100ms");

@@ -95,9 +95,9 @@ fn against_import(
         ours()?;
         return Ok(None);
     };
-    let pairs = by_turns(PAIRS, 1, ours, &mut || {
+    let [pairs] = by_turns(PAIRS, 1, &mut || Ok([ours()?]), &mut || {
         let home = bench.home()?;
-        import(&program, home.path(), sheet, rows)
+        Ok([import(&program, home.path(), sheet, rows)?])
     })?;
     Ok(Some(pairs))
 }

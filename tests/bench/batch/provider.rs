@@ -40,6 +40,8 @@ pub struct Counts {
     pub refused: u64,
     /// When the last top-up was accepted, in milliseconds of the system's clock.
     pub last_send_ms: i64,
+    /// From the first top-up that was accepted to the last, in microseconds.
+    pub sending_us: u64,
 }
 
 impl Counts {

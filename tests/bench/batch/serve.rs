@@ -112,6 +112,8 @@ struct Desk {
     terms: Terms,
     counts: Counts,
     kept: Vec<Kept>,
+    /// When the first top-up was accepted.
+    first_send: Option<Instant>,
     /// The calls that the quota counts.
     recent: VecDeque<Instant>,
 }
@@ -196,6 +198,8 @@ impl Desk {
         let id = self.counts.sends;
         self.counts.sends += 1;
         self.counts.last_send_ms = now.as_millisecond();
+        let first = *self.first_send.get_or_insert_with(Instant::now);
+        self.counts.sending_us = u64::try_from(first.elapsed().as_micros()).unwrap_or(u64::MAX);
         let reference = ref_of(body);
         let body_out = format!(
             "{{\"success\":true,\"data\":{{\"topupId\":\"{id:024x}\",\"topupRef\":\"{PREFIX}{reference}\",\

@@ -1,4 +1,5 @@
-//! Rows per second of the whole command, against loops that keep no ledger.
+//! Rows per second against loops that keep no ledger: from the first request that the provider sees to the last, and of
+//! the whole command, which reads, checks and stores the sheet before and writes its log behind.
 
 use std::error::Error;
 use std::path::Path;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use super::home::Bench;
 use super::provider::{Terms, itself};
 use super::{BARE_LOOP, PAIRS, Scale, bare, grouped};
-use crate::pairs::{by_turns, time};
+use crate::pairs::{Pairs, by_turns, time};
 use crate::stand::{bare as program, find};
 use crate::{decimal, row};
 
@@ -27,7 +28,8 @@ struct Yardstick {
 pub fn figures(bench: &Bench, scale: Scale) -> Result<(), Box<dyn Error>> {
     let rows = scale.throughput_rows();
     println!(
-        "\nThroughput: rows per second of the whole process, {} rows, 64 connections, durable ledger",
+        "\nThroughput: rows per second, {} rows, 64 connections, durable ledger; from the first request to the last, and \
+         of the whole process",
         grouped(rows)
     );
     row(["", "oneclick", "yardstick", "ratio", "goal"]);
@@ -96,32 +98,38 @@ fn compare(bench: &Bench, rows: u32, mut yardstick: Yardstick) -> Result<(), Box
         latency_ms: yardstick.latency_ms,
         ..Terms::default()
     };
-    let pairs = by_turns(PAIRS, 1, &mut || send(bench, &terms, &sheet, rows), &mut || {
+    let [sending, whole] = by_turns(PAIRS, 1, &mut || send(bench, &terms, &sheet, rows), &mut || {
         let (took, counts) = bench.counted(&terms, || time(&mut yardstick.command))?;
         if counts.sends == u64::from(rows) {
-            return Ok(took);
+            return Ok([Duration::from_micros(counts.sending_us), took]);
         }
         Err(format!("{} sent {} of {rows}", yardstick.name, counts.sends).into())
     })?;
-    let (least, most) = pairs.speed_spread();
-    row([
-        yardstick.name,
-        &per_second(rows, pairs.ours()),
-        &per_second(rows, pairs.yardstick()),
-        &decimal(pairs.speed_per_mille()),
-        &format!("{}   {}–{}", yardstick.goal, decimal(least), decimal(most)),
-    ]);
+    show(yardstick.name, yardstick.goal, rows, &sending);
+    show("  whole process", "", rows, &whole);
     Ok(())
 }
 
+fn show(name: &str, goal: &str, rows: u32, pairs: &Pairs) {
+    let (least, most) = pairs.speed_spread();
+    row([
+        name,
+        &per_second(rows, pairs.ours()),
+        &per_second(rows, pairs.yardstick()),
+        &decimal(pairs.speed_per_mille()),
+        &format!("{goal:6}   {}–{}", decimal(least), decimal(most)),
+    ]);
+}
+
 /// The sheet as a new batch of a new ledger.
-fn send(bench: &Bench, terms: &Terms, sheet: &Path, rows: u32) -> Result<Duration, Box<dyn Error>> {
+fn send(bench: &Bench, terms: &Terms, sheet: &Path, rows: u32) -> Result<[Duration; 2], Box<dyn Error>> {
     let home = bench.home()?;
     let (run, counts) = bench.counted(terms, || home.run(home.batch(sheet).arg("--no-wait")))?;
     if counts.sends != u64::from(rows) {
         return Err(format!("{} of {rows} rows were sent: {}", counts.sends, run.summary).into());
     }
-    Ok(run.expect_all(rows, "accepted")?.took)
+    let whole = run.expect_all(rows, "accepted")?.took;
+    Ok([Duration::from_micros(counts.sending_us), whole])
 }
 
 fn per_second(rows: u32, took: Duration) -> String {

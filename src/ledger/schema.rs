@@ -393,6 +393,88 @@ mod tests {
         Ok(())
     }
 
+    /// A ledger as the version before made it, with what `rows` puts into it.
+    fn ledger_of_version_5(path: &Path, rows: &str) -> Outcome {
+        let old = Connection::open(path)?;
+        MIGRATIONS[..5]
+            .iter()
+            .try_for_each(|part| old.execute_batch(part))?;
+        old.execute_batch(rows)?;
+        old.pragma_update(None, "application_id", APPLICATION_ID)?;
+        old.pragma_update(None, "user_version", 5)?;
+        Ok(())
+    }
+
+    /// Every column of an order, each with another value, and a second order with next to nothing.
+    const ORDERS_OF_VERSION_5: &str = "
+        INSERT INTO orders (id, account, environment, ref, state, phone, plan, operator, amount, cost, batch_id, row,
+            provider_status, topup_id, provider_ref, attempts, message, offers, request_id, settled_by, note, again,
+            owner, revision, created_at, updated_at, sent_at, their_at, charged)
+        VALUES (7, 'a', 'sandbox', 'r-7', 'refunded', '0778037340', 'P', 'Djezzy', 500, '496.25', 3, 9, 'REFUNDED', 't-7',
+            'API-a-r-7', 2, 'm', '[]', 'req-7', 'provider', 'n', 1, 'o', 4, 1001, 1002, 1003, 1004, '495');
+        INSERT INTO orders (id, account, environment, ref, state, phone, plan, operator, amount, created_at, updated_at)
+        VALUES (9, 'a', 'sandbox', 'r-9', 'planned', '0778037341', 'P', 'Djezzy', 100, 2001, 2002);
+        INSERT INTO moves (order_id, at, to_state) VALUES (7, 1001, 'sending'), (9, 2001, 'planned');
+        INSERT INTO attempts (order_id, endpoint, path, started_at) VALUES (7, 'send', '/v3/mobile/send', 1003);";
+
+    #[test]
+    fn the_orders_of_an_older_ledger_are_all_there_when_their_table_is_made_anew() -> Outcome {
+        let place = tempfile::tempdir()?;
+        let path = place.path().join("ledger.db");
+        ledger_of_version_5(&path, ORDERS_OF_VERSION_5)?;
+        // By their names: the columns may stand in another order.
+        let columns = "id, account, environment, ref, state, phone, plan, operator, amount, cost, batch_id, row, \
+             provider_status, topup_id, provider_ref, attempts, message, offers, request_id, settled_by, note, again, \
+             owner, revision, created_at, updated_at, sent_at, their_at, charged";
+        let all = |connection: &Connection| -> rusqlite::Result<Vec<Vec<rusqlite::types::Value>>> {
+            let mut statement = connection.prepare(&format!("SELECT {columns} FROM orders ORDER BY id"))?;
+            let width = statement.column_count();
+            let rows = statement.query_map([], |row| (0..width).map(|column| row.get(column)).collect())?;
+            rows.collect()
+        };
+        let before = all(&Connection::open(&path)?)?;
+        drop(Ledger::open(&path)?);
+        let now = connect(&path)?;
+        assert_eq!(version(&now)?, newest());
+        assert_eq!(all(&now)?, before);
+        let count = |table: &str| -> rusqlite::Result<i64> {
+            now.query_row(
+                &format!("SELECT count(*) FROM {table} JOIN orders ON orders.id = order_id"),
+                [],
+                |row| row.get(0),
+            )
+        };
+        assert_eq!((count("moves")?, count("attempts")?), (2, 1));
+        for forbidden in [
+            "DELETE FROM orders",
+            "UPDATE orders SET phone = '0'",
+            "UPDATE orders SET state = 'accepted' WHERE id = 7",
+            "UPDATE orders SET state = 'elsewhere' WHERE id = 9",
+            "INSERT INTO attempts (order_id, endpoint, path, started_at) VALUES (8, 'send', '/', 1)",
+        ] {
+            assert!(now.execute_batch(forbidden).is_err(), "{forbidden}");
+        }
+        for word in crate::domain::State::ALL.map(crate::domain::State::word) {
+            now.execute_batch(&format!(
+                "SAVEPOINT try; UPDATE orders SET state = '{word}' WHERE id = 9; ROLLBACK TO try; RELEASE try"
+            ))?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn an_older_ledger_that_lacks_an_order_is_refused_as_it_is() -> Outcome {
+        let place = tempfile::tempdir()?;
+        let path = place.path().join("ledger.db");
+        ledger_of_version_5(
+            &path,
+            "PRAGMA foreign_keys = OFF; INSERT INTO moves (order_id, at, to_state) VALUES (7, 1001, 'sending')",
+        )?;
+        assert!(matches!(Ledger::open(&path), Err(LedgerError::Damaged { .. })));
+        assert_eq!(version(&Connection::open(&path)?)?, 5);
+        Ok(())
+    }
+
     #[test]
     fn what_is_no_ledger_is_refused() -> Outcome {
         let place = tempfile::tempdir()?;

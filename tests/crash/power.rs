@@ -18,7 +18,7 @@ const CUTS: usize = 80;
 /// Images that are on the disk at a time.
 const IMAGES: usize = 16;
 /// Rows of the long batch: more than the log of the database holds before it is copied into it.
-const ROWS: u32 = 500;
+const ROWS: u32 = 2_000;
 
 /// The scenes of this file.
 pub fn scenes() -> Vec<Trial> {
@@ -75,7 +75,7 @@ fn cut_in_first_batch() {
 
 fn cut_in_long_batch() {
     let seed = seed();
-    let shop = quick(&["--latency", "2ms"]).set("ONECLICKDZ_CONCURRENCY", "2");
+    let shop = quick(&["--latency", "2ms", "--balance", "10000000"]).set("ONECLICKDZ_CONCURRENCY", "2");
     drop(shop.sheet("november.csv").customers(ROWS));
     let recorded = record(&shop, Deed::Batch.words(), None);
     assert!(

@@ -11,7 +11,7 @@ use crate::outcome::Outcome;
 use crate::support::{BINARY, OrFail, Shop};
 use crate::tally;
 
-const ROWS: u32 = 60;
+const ROWS: u32 = 150;
 /// Sizes at which it is full while the ledger is made, while the sheet is stored, and while rows are sent.
 const SIZES: [&str; 4] = ["64k", "192k", "512k", "1m"];
 

@@ -440,8 +440,16 @@ pub(super) struct NewMove<'a> {
 pub(super) struct Moves<'c> {
     connection: &'c Connection,
     insert: CachedStatement<'c>,
-    /// The act, once there is a move.
-    act: Option<Option<i64>>,
+    act: Act,
+}
+
+/// The act that moves belong to.
+#[derive(Clone, Copy)]
+enum Act {
+    /// It is looked for with the first move, since it is written with that.
+    Unasked,
+    /// None where nobody has said what this process is about to do.
+    Known(Option<i64>),
 }
 
 impl<'c> Moves<'c> {
@@ -452,16 +460,17 @@ impl<'c> Moves<'c> {
                 "INSERT INTO moves (order_id, at, from_state, to_state, why, act_id, request_id) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?,
-            act: None,
+            act: Act::Unasked,
         })
     }
 
     pub fn insert(&mut self, new: &NewMove<'_>) -> Result<()> {
         let at = millis(new.at);
         let act = match self.act {
-            Some(act) => act,
-            None => *self.act.insert(acts::current(self.connection, at)?),
+            Act::Known(act) => act,
+            Act::Unasked => acts::current(self.connection, at)?,
         };
+        self.act = Act::Known(act);
         self.insert.execute((
             new.order,
             at,

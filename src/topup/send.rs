@@ -156,8 +156,9 @@ impl Desk {
         asking: Asking,
         tell: Tell<'_>,
     ) -> Result<Standing> {
-        let sent = self.post(written, Patience::new(is_in_doubt), tell).await;
-        self.go_on(wish, sent, asking, tell).await
+        // Each is a large future: not both in one.
+        let sent = Box::pin(self.post(written, Patience::new(is_in_doubt), tell)).await;
+        Box::pin(self.go_on(wish, sent, asking, tell)).await
     }
 
     /// Makes the one request of an order. Its answer is understood and not yet stored.
@@ -262,7 +263,8 @@ impl Desk {
                 .write_again(&order, wish, again, why, patience.is_in_doubt)
                 .await?
             {
-                Ok(written) => sent = self.post(written, patience, tell).await,
+                // A large future, for the few that come here.
+                Ok(written) => sent = Box::pin(self.post(written, patience, tell)).await,
                 Err(standing) => return Ok(*standing),
             }
         }

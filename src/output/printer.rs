@@ -121,11 +121,13 @@ impl Printer {
 
     /// A printer on other streams, in other surroundings.
     pub fn on(options: PrinterOptions, terminal: Terminal, streams: Streams) -> Self {
+        let stdout = Sink::new(streams.stdout, terminal.stdout_is_terminal);
+        let stderr = Sink::new(streams.stderr, terminal.stderr_is_terminal);
         Self {
             options,
             terminal,
-            stdout: Mutex::new(Sink::new(streams.stdout)),
-            messages: Arc::new(Mutex::new(Messages::new(Sink::new(streams.stderr)))),
+            stdout: Mutex::new(stdout),
+            messages: Arc::new(Mutex::new(Messages::new(stderr))),
             stdin: Arc::new(Mutex::new(streams.stdin)),
         }
     }

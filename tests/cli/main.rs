@@ -33,3 +33,4 @@ mod secrets;
 mod sheet;
 mod storm;
 mod support;
+mod terminal;

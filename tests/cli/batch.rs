@@ -14,6 +14,17 @@ fn spent(shop: &Shop, before: &crate::provider::Books) -> Vec<(String, u64)> {
 }
 
 #[test]
+fn a_quiet_batch_says_nothing_but_its_result() {
+    let shop = Shop::open();
+    let november = shop.sheet("november.csv").customers(3);
+    for words in [["-q", "--yes"], ["-q", "--confirm-total=300"]] {
+        let sent = november.batch(&words).expect_exit(0);
+        assert_eq!(sent.stderr, "", "{sent:?}");
+    }
+    november.expect_each_paid_once();
+}
+
+#[test]
 fn a_sheet_is_sent_each_row_once() {
     let shop = Shop::open();
     let november = shop

@@ -138,6 +138,16 @@ fn a_batch_is_sent_when_its_question_is_answered_with_yes() {
     shop.expect_whole_log();
 }
 
+/// Who is asked must see to what, also with `--quiet`.
+#[test]
+fn a_quiet_question_still_shows_what_would_be_sent() {
+    let shop = Shop::open();
+    drop(shop.sheet("november.csv").customers(3));
+    let window = shop.type_in(&["batch", "november.csv", "-q"]);
+    window.expect("PREPAID_DJEZZY").expect("send 3 rows").answer("n");
+    assert_eq!(window.end(), Some(2));
+}
+
 #[test]
 fn anything_but_a_yes_sends_nothing() {
     for answer in ["n", "", "maybe"] {

@@ -79,6 +79,11 @@ pub struct Sending {
 }
 
 impl Sending {
+    /// Whether the command line consents to sending.
+    fn is_agreed(&self) -> bool {
+        self.yes || self.confirm_total.is_some()
+    }
+
     /// The guards that its flags set aside; a bound that they set is none.
     fn overrides(&self) -> Vec<Override> {
         let flags = [

@@ -180,7 +180,9 @@ impl Shown<'_> {
             return printer.list(table).map_err(unprintable);
         }
         self.tell_around();
-        if self.preview.to_send.rows > 0 {
+        // Who is quiet has agreed already, or is asked and must see to what.
+        let is_asked = printer.is_interactive() && !self.job.sending.is_agreed();
+        if self.preview.to_send.rows > 0 && (is_asked || !printer.quiet()) {
             printer.message_table(&table);
         }
         Ok(())

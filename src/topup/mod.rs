@@ -254,26 +254,52 @@ fn server_time(exchange: &Exchange) -> Option<Timestamp> {
 
 /// The exchange as the ledger keeps it, with how it was understood.
 fn attempt_of(exchange: &Exchange, outcome: impl Into<String>) -> Attempt {
-    take_attempt(&mut exchange.clone(), outcome)
+    let mut attempt = outline_of(exchange, outcome);
+    attempt.path.clone_from(&exchange.path);
+    attempt.request.clone_from(&exchange.request);
+    if let Outcome::Answered(answer) = &exchange.outcome {
+        attempt.answer = Some(answer.text.clone());
+    }
+    attempt
+}
+
+/// The same for an exchange about many orders: of its answer, what concerns one of them.
+fn attempt_about(exchange: &Exchange, outcome: impl Into<String>, answer: String) -> Attempt {
+    Attempt {
+        path: exchange.path.clone(),
+        request: exchange.request.clone(),
+        answer: Some(answer),
+        ..outline_of(exchange, outcome)
+    }
 }
 
 /// The same for an exchange that nobody needs any more: its texts are taken out of it.
 fn take_attempt(exchange: &mut Exchange, outcome: impl Into<String>) -> Attempt {
-    let request_id = request_id(exchange);
-    let (http_status, answer) = match &mut exchange.outcome {
-        Outcome::Answered(answer) => (Some(answer.status), std::mem::take(&mut answer.text)),
-        Outcome::NotSent(why) => (None, format!("not sent: {why}")),
-        Outcome::Lost(why) => (None, format!("no answer: {why}")),
+    let mut attempt = outline_of(exchange, outcome);
+    attempt.path = std::mem::take(&mut exchange.path);
+    attempt.request = exchange.request.take();
+    if let Outcome::Answered(answer) = &mut exchange.outcome {
+        attempt.answer = Some(std::mem::take(&mut answer.text));
+    }
+    attempt
+}
+
+/// The exchange without the texts that were sent and received.
+fn outline_of(exchange: &Exchange, outcome: impl Into<String>) -> Attempt {
+    let (http_status, answer) = match &exchange.outcome {
+        Outcome::Answered(answer) => (Some(answer.status), None),
+        Outcome::NotSent(why) => (None, Some(format!("not sent: {why}"))),
+        Outcome::Lost(why) => (None, Some(format!("no answer: {why}"))),
     };
     Attempt {
         endpoint: exchange.endpoint.word().to_owned(),
-        path: std::mem::take(&mut exchange.path),
-        request: exchange.request.take(),
+        path: String::new(),
+        request: None,
         started_at: exchange.started_at,
         ended_at: Some(exchange.ended_at),
         http_status,
-        request_id,
-        answer: Some(answer),
+        request_id: request_id(exchange),
+        answer,
         outcome: Some(outcome.into()),
     }
 }

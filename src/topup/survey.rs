@@ -7,10 +7,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::sweep::ListPage;
-use super::{Desk, Result, SweptTo, Trouble, attempt_of};
+use super::{Desk, Result, SweptTo, Trouble, attempt_about};
 use crate::clock::{earlier, elapsed, later};
 use crate::domain::{Order, Ref, Seen, State, Verdict};
-use crate::ledger::{Attempt, Change, LedgerError};
+use crate::ledger::{Change, LedgerError};
 
 /// So few orders are asked about one by one: that costs no more than a page of the list.
 const FEW: usize = 2;
@@ -104,10 +104,7 @@ impl Desk {
             let Some(order) = wanted.behind(&seen, &prefix) else {
                 continue;
             };
-            let attempt = Attempt {
-                answer: Some(text),
-                ..attempt_of(&exchange, seen.status.word())
-            };
+            let attempt = attempt_about(&exchange, seen.status.word(), text);
             match self.news(&order, &seen, attempt.clone()) {
                 Some(change) => changes.push((order, change)),
                 // The list proves too little of it, or shows another one's details: asked about by itself.

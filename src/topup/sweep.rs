@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::recover::shown_state;
-use super::{ASKED_TO_WAIT_MAX, Desk, Result, asked_to_wait, attempt_of};
+use super::{ASKED_TO_WAIT_MAX, Desk, Result, asked_to_wait, attempt_about};
 use crate::api::{AuthFault, Exchange, Fault, Page, read_data, read_page};
 use crate::domain::{Money, Order, Ref, Seen, State, Verdict};
 use crate::ledger::{Attempt, Batch, Change, LedgerError};
@@ -116,10 +116,7 @@ impl Desk {
             let Some(order) = self.order_behind(batch, &seen, &nameless)? else {
                 continue;
             };
-            let attempt = Attempt {
-                answer: Some(text),
-                ..attempt_of(&exchange, seen.status.word())
-            };
+            let attempt = attempt_about(&exchange, seen.status.word(), text);
             let news = self.news(&order, &seen, attempt);
             // An unknown order without news is one that the list proves too little of.
             swept.seen += usize::from(news.is_some() || order.state != State::Unknown);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Statement, ToSql, named_params};
 
-use super::rows::{self, ORDER_COLUMNS, millis, moment, optional, read_order, required, state_words};
+use super::rows::{self, Cells, ORDER_COLUMNS, millis, moment, optional, read_order, required, state_words};
 use super::{Filter, Ledger, LedgerError, Result};
 use crate::domain::{Account, Amount, Intent, Label, Money, Operator, Order, Phone, Ref, State};
 
@@ -96,17 +96,19 @@ pub struct PlannedRow {
     pub again: bool,
 }
 
-/// The columns of [`read_planned`], in `sheet_rows` and where sheets are staged.
-pub(super) const PLANNED_COLUMNS: &str = "row, ref, phone, plan, operator, amount, cost, note, again";
+/// The columns of [`read_planned`], in `sheet_rows` and where sheets are staged. They stand first in a query.
+pub(super) const PLANNED_COLUMNS: &str = "row, ref, phone, plan, amount, operator, cost, note, again";
 
+/// Reads a row of `PLANNED_COLUMNS`, field by field in their order.
 pub(super) fn read_planned(row: &Row<'_>) -> Result<PlannedRow> {
+    let mut cells = Cells::of(row);
     Ok(PlannedRow {
-        row: row.get("row")?,
-        intent: rows::read_intent(row)?,
-        operator: required(row, "operator", |text| Some(Operator::named(text)))?,
-        cost: optional(row, "cost", |text| text.parse::<Money>().ok())?,
-        note: row.get("note")?,
-        again: row.get("again")?,
+        row: cells.get()?,
+        intent: cells.intent()?,
+        operator: cells.required("operator", |text| Some(Operator::named(text)))?,
+        cost: cells.optional("cost", |text| text.parse::<Money>().ok())?,
+        note: cells.get()?,
+        again: cells.get()?,
     })
 }
 
@@ -361,7 +363,7 @@ impl Ledger {
         let reader = self.reader();
         if let Some(sheet) = &batch.sheet {
             let mut statement = reader.prepare_cached(&format!(
-                "SELECT s.row AS sheet_row, s.cells AS cells, o.* FROM sheet_rows AS s JOIN (SELECT id, {ORDER_COLUMNS} FROM orders) AS o \
+                "SELECT o.*, s.row AS sheet_row, s.cells AS cells FROM sheet_rows AS s JOIN (SELECT {ORDER_COLUMNS} FROM orders) AS o \
                  ON o.account = :account AND o.environment = :environment AND o.ref = s.ref \
                  WHERE s.sheet_id = :sheet ORDER BY s.row"
             ))?;

@@ -253,7 +253,7 @@ impl Claiming<'_> {
     /// Orders that came back to `planned`: nothing was made by them, or they were proved absent.
     fn returned(&mut self) -> Result<()> {
         let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT id, again, {ORDER_COLUMNS} FROM orders \
+            "SELECT {ORDER_COLUMNS}, id, again FROM orders \
              WHERE batch_id = ?1 AND state = 'planned' AND row IS NOT NULL AND id > ?2 \
              ORDER BY id LIMIT ?3"
         ))?;

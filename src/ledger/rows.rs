@@ -1,15 +1,17 @@
 //! Rows to types and back.
 
 use jiff::Timestamp;
+use rusqlite::types::FromSql;
 use rusqlite::{Row, ToSql};
 use serde_json::{Value, json};
 
 use super::error::LedgerError;
 use crate::domain::{
-    Account, Intent, Money, Offer, Operator, Order, Phone, ProviderStatus, Ref, SettledBy, State, TopupId,
+    Account, Amount, Intent, Money, Offer, Operator, Order, Phone, ProviderStatus, Ref, SettledBy, State,
+    TopupId,
 };
 
-/// The columns of an order, in the order in which [`read_order`] takes them.
+/// The columns of an order, in the order in which [`read_order`] takes them. They stand first in a query.
 pub(super) const ORDER_COLUMNS: &str = "account, environment, ref, phone, plan, amount, operator, state, revision, \
      provider_status, topup_id, provider_ref, cost, (SELECT label FROM batches WHERE id = batch_id) AS batch, row, \
      attempts, created_at, updated_at, sent_at, message, offers, request_id, settled_by, note, owner";
@@ -77,46 +79,110 @@ pub(super) fn required<T>(
 
 /// Reads what is meant from `ref`, `phone`, `plan` and `amount`.
 pub(super) fn read_intent(row: &Row<'_>) -> Result<Intent, LedgerError> {
-    let dinars: i64 = row.get("amount")?;
-    let amount = u32::try_from(dinars)
-        .ok()
-        .and_then(|dinars| crate::domain::Amount::of(dinars).ok());
     Ok(Intent {
         reference: required(row, "ref", |text| text.parse::<Ref>().ok())?,
         phone: required(row, "phone", |text| text.parse::<Phone>().ok())?,
         plan: required(row, "plan", |text| text.parse().ok())?,
-        amount: read("amount", &dinars.to_string(), amount)?,
+        amount: amount_of(row.get("amount")?)?,
     })
 }
 
-/// Reads a row of `ORDER_COLUMNS`.
+fn amount_of(dinars: i64) -> Result<Amount, LedgerError> {
+    let amount = u32::try_from(dinars)
+        .ok()
+        .and_then(|dinars| Amount::of(dinars).ok());
+    read("amount", &dinars.to_string(), amount)
+}
+
+/// Takes the columns of a row one after the other: finding them by their names costs more than reading them.
+pub(super) struct Cells<'r, 's> {
+    row: &'r Row<'s>,
+    next: usize,
+}
+
+impl<'r, 's> Cells<'r, 's> {
+    /// The columns of a row from the first on.
+    pub fn of(row: &'r Row<'s>) -> Self {
+        Self { row, next: 0 }
+    }
+
+    fn step(&mut self) -> usize {
+        self.next += 1;
+        self.next - 1
+    }
+
+    pub fn get<T: FromSql>(&mut self) -> Result<T, LedgerError> {
+        Ok(self.row.get(self.step())?)
+    }
+
+    /// A text that means something; `column` for who reads that it does not.
+    pub fn required<T>(
+        &mut self,
+        column: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, LedgerError> {
+        let cell = self.row.get_ref(self.step())?;
+        let text = cell.as_str().map_err(rusqlite::Error::from)?;
+        read(column, text, parse(text))
+    }
+
+    /// The same where there may be none.
+    pub fn optional<T>(
+        &mut self,
+        column: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, LedgerError> {
+        let cell = self.row.get_ref(self.step())?;
+        let text = cell.as_str_or_null().map_err(rusqlite::Error::from)?;
+        text.map(|text| read(column, text, parse(text))).transpose()
+    }
+
+    fn moment(&mut self, column: &str) -> Result<Timestamp, LedgerError> {
+        moment(column, self.get()?)
+    }
+
+    /// `ref`, `phone`, `plan` and `amount`.
+    pub fn intent(&mut self) -> Result<Intent, LedgerError> {
+        Ok(Intent {
+            reference: self.required("ref", |text| text.parse::<Ref>().ok())?,
+            phone: self.required("phone", |text| text.parse::<Phone>().ok())?,
+            plan: self.required("plan", |text| text.parse().ok())?,
+            amount: amount_of(self.get()?)?,
+        })
+    }
+}
+
+/// Reads a row of `ORDER_COLUMNS`, field by field in their order.
 pub(super) fn read_order(row: &Row<'_>) -> Result<Order, LedgerError> {
-    let sent_at: Option<i64> = row.get("sent_at")?;
+    let mut cells = Cells::of(row);
     Ok(Order {
         account: Account {
-            username: row.get("account")?,
-            environment: required(row, "environment", |text| text.parse().ok())?,
+            username: cells.get()?,
+            environment: cells.required("environment", |text| text.parse().ok())?,
         },
-        intent: read_intent(row)?,
-        operator: required(row, "operator", |text| Some(Operator::named(text)))?,
-        state: required(row, "state", |text| text.parse::<State>().ok())?,
-        revision: row.get("revision")?,
-        provider_status: optional(row, "provider_status", |text| Some(ProviderStatus::named(text)))?,
-        topup_id: optional(row, "topup_id", TopupId::new)?,
-        provider_ref: row.get("provider_ref")?,
-        cost: optional(row, "cost", |text| text.parse::<Money>().ok())?,
-        batch: row.get("batch")?,
-        row: row.get("row")?,
-        attempts: row.get("attempts")?,
-        created_at: moment("created_at", row.get("created_at")?)?,
-        updated_at: moment("updated_at", row.get("updated_at")?)?,
-        sent_at: sent_at.map(|at| moment("sent_at", at)).transpose()?,
-        message: row.get("message")?,
-        offers: optional(row, "offers", read_offers)?.unwrap_or_default(),
-        request_id: row.get("request_id")?,
-        settled_by: optional(row, "settled_by", settled_by)?,
-        note: row.get("note")?,
-        owner: row.get("owner")?,
+        intent: cells.intent()?,
+        operator: cells.required("operator", |text| Some(Operator::named(text)))?,
+        state: cells.required("state", |text| text.parse::<State>().ok())?,
+        revision: cells.get()?,
+        provider_status: cells.optional("provider_status", |text| Some(ProviderStatus::named(text)))?,
+        topup_id: cells.optional("topup_id", TopupId::new)?,
+        provider_ref: cells.get()?,
+        cost: cells.optional("cost", |text| text.parse::<Money>().ok())?,
+        batch: cells.get()?,
+        row: cells.get()?,
+        attempts: cells.get()?,
+        created_at: cells.moment("created_at")?,
+        updated_at: cells.moment("updated_at")?,
+        sent_at: {
+            let at: Option<i64> = cells.get()?;
+            at.map(|at| moment("sent_at", at)).transpose()?
+        },
+        message: cells.get()?,
+        offers: cells.optional("offers", read_offers)?.unwrap_or_default(),
+        request_id: cells.get()?,
+        settled_by: cells.optional("settled_by", settled_by)?,
+        note: cells.get()?,
+        owner: cells.get()?,
     })
 }
 

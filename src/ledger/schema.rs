@@ -330,7 +330,12 @@ fn not_a_ledger(path: &Path) -> LedgerError {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::domain::{
+        Account, Environment, Intent, Operator, Order, ProviderStatus, SettledBy, State, TopupId,
+    };
     use crate::ledger::Ledger;
 
     type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -407,6 +412,7 @@ mod tests {
 
     /// Every column of an order, each with another value, and a second order with next to nothing.
     const ORDERS_OF_VERSION_5: &str = "
+        INSERT INTO batches (id, account, environment, label, created_at) VALUES (3, 'a', 'sandbox', 'november', 1000);
         INSERT INTO orders (id, account, environment, ref, state, phone, plan, operator, amount, cost, batch_id, row,
             provider_status, topup_id, provider_ref, attempts, message, offers, request_id, settled_by, note, again,
             owner, revision, created_at, updated_at, sent_at, their_at, charged)
@@ -416,6 +422,46 @@ mod tests {
         VALUES (9, 'a', 'sandbox', 'r-9', 'planned', '0778037341', 'P', 'Djezzy', 100, 2001, 2002);
         INSERT INTO moves (order_id, at, to_state) VALUES (7, 1001, 'sending'), (9, 2001, 'planned');
         INSERT INTO attempts (order_id, endpoint, path, started_at) VALUES (7, 'send', '/v3/mobile/send', 1003);";
+
+    /// The first of them, column by column.
+    fn order_7() -> Order {
+        fn read<T: std::str::FromStr>(text: &str) -> T {
+            text.parse().unwrap_or_else(|_| panic!("{text}"))
+        }
+        let moment =
+            |millisecond| Timestamp::from_millisecond(millisecond).unwrap_or_else(|error| panic!("{error}"));
+        Order {
+            account: Account {
+                username: "a".to_owned(),
+                environment: Environment::Sandbox,
+            },
+            intent: Intent {
+                reference: read("r-7"),
+                phone: read("0778037340"),
+                plan: read("P"),
+                amount: read("500"),
+            },
+            operator: Operator::Djezzy,
+            state: State::Refunded,
+            revision: 4,
+            provider_status: Some(ProviderStatus::Refunded),
+            topup_id: TopupId::new("t-7"),
+            provider_ref: Some("API-a-r-7".to_owned()),
+            cost: Some(read("496.25")),
+            batch: Some("november".to_owned()),
+            row: Some(9),
+            attempts: 2,
+            created_at: moment(1001),
+            updated_at: moment(1002),
+            sent_at: Some(moment(1003)),
+            message: Some("m".to_owned()),
+            offers: Vec::new(),
+            request_id: Some("req-7".to_owned()),
+            settled_by: Some(SettledBy::Provider),
+            note: Some("n".to_owned()),
+            owner: Some("o".to_owned()),
+        }
+    }
 
     #[test]
     fn the_orders_of_an_older_ledger_are_all_there_when_their_table_is_made_anew() -> Outcome {
@@ -445,6 +491,10 @@ mod tests {
             )
         };
         assert_eq!((count("moves")?, count("attempts")?), (2, 1));
+        assert_eq!(
+            Ledger::open(&path)?.find(&order_7().account, &order_7().intent.reference)?,
+            Some(order_7())
+        );
         for forbidden in [
             "DELETE FROM orders",
             "UPDATE orders SET phone = '0'",
@@ -454,7 +504,7 @@ mod tests {
         ] {
             assert!(now.execute_batch(forbidden).is_err(), "{forbidden}");
         }
-        for word in crate::domain::State::ALL.map(crate::domain::State::word) {
+        for word in State::ALL.map(State::word) {
             now.execute_batch(&format!(
                 "SAVEPOINT try; UPDATE orders SET state = '{word}' WHERE id = 9; ROLLBACK TO try; RELEASE try"
             ))?;

@@ -141,16 +141,22 @@ impl Limiter {
         self.learn(Instant::now());
     }
 
+    /// Waits until no pause holds that the provider has asked for.
+    pub async fn unpaused(&self) {
+        loop {
+            let paused = *self.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
+            match paused.filter(|until| *until > Instant::now()) {
+                Some(until) => tokio::time::sleep_until(until).await,
+                None => return,
+            }
+        }
+    }
+
     /// Waits for a turn.
     pub async fn turn(&self) {
         loop {
-            let now = Instant::now();
-            self.relax(now);
-            let paused = *self.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(until) = paused.filter(|until| *until > now) {
-                tokio::time::sleep_until(until).await;
-                continue;
-            }
+            self.unpaused().await;
+            self.relax(Instant::now());
             let gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner).clone();
             match gate.map_or(Ok(()), |gate| {
                 gate.check().map_err(|early| early.wait_time_from(Moment::now()))

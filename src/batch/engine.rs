@@ -108,7 +108,7 @@ pub async fn run(
     }
     let (found, finds) = mpsc::channel(FOUND_MAX);
     let (answers, sent) = mpsc::unbounded_channel();
-    let outbox = Arc::new(Outbox::new());
+    let outbox = Arc::new(Outbox::new(options.connections.max(1)));
     let connections = (0..options.connections.max(1))
         .map(|_| outbox::connection(Arc::clone(&desk), Arc::clone(&outbox), answers.clone()));
     let engine = Engine {
@@ -180,7 +180,7 @@ struct Engine<'a> {
     tasks: JoinSet<Done>,
     /// Whether an answer has shown that rows can be sent.
     is_proven: bool,
-    /// When the first row left.
+    /// When the first row was given to the connections.
     first_sent: Option<Instant>,
     /// Lost rows that wait to be asked for.
     lost: VecDeque<Order>,
@@ -190,7 +190,7 @@ struct Engine<'a> {
     finds: mpsc::Receiver<Found>,
     cursor: ClaimCursor,
     claimed: u32,
-    /// Claimed rows of which nothing is stored yet.
+    /// Claimed rows whose standing is not known yet, or not stored.
     out: usize,
     /// Those of them whose answers have left them open.
     open: usize,
@@ -241,6 +241,7 @@ impl Engine<'_> {
                     self.stop(Stopped::Interrupted(signal)).await;
                 }
                 Some(found) = self.finds.recv() => self.take(found),
+                // There is always a sender: connections that have ended leave theirs to this run.
                 _ = self.sent.recv_many(&mut sent, ANSWERS_MAX) => {
                     for sent in sent.drain(..) {
                         self.answered(sent);
@@ -275,7 +276,7 @@ impl Engine<'_> {
         self.outcome
             .stopped
             .as_ref()
-            .is_none_or(|stopped| *stopped == Stopped::Limit)
+            .is_none_or(|stopped| matches!(stopped, Stopped::Limit | Stopped::Cap(_)))
             && self.failure.is_none()
             && !self.desk.halted.is(Halt::Sends)
     }
@@ -301,8 +302,7 @@ impl Engine<'_> {
     /// Whether no answer is awaited any more, and none is left to be stored. For a run that has failed: what a fallen task
     /// had in hand is not counted down.
     fn is_at_rest(&self) -> bool {
-        self.outbox.close();
-        let is_idle = self.tasks.is_empty() && self.connections.is_empty();
+        let is_idle = self.tasks.is_empty() && self.outbox.is_idle();
         is_idle && self.sent.is_empty() && self.answered.is_empty()
     }
 

@@ -311,7 +311,7 @@ impl Ledger {
             "SELECT id, state, sent_at, their_at, updated_at FROM orders INDEXED BY orders_open \
              WHERE account = :account AND environment = :environment AND {} AND batch_id = :batch \
              AND sent_at >= :sent_at AND (sent_at > :sent_at OR id > :id) ORDER BY sent_at, id LIMIT :limit",
-            rows::is_open()
+            rows::open_condition()
         ))?;
         let (account, environment) = account_of(&reader, batch.id)?;
         let mut rows = statement.query(named_params! {
@@ -346,9 +346,9 @@ impl Ledger {
         rows::orders(
             &self.reader(),
             &format!(
-                "WHERE account = :account AND environment = :environment AND (:batch IS NULL OR batch_id = :batch) \
-                 AND state IN ({}) AND topup_id IN (SELECT value FROM json_each(:ids))",
-                state_words(State::is_open)
+                "INDEXED BY orders_open WHERE account = :account AND environment = :environment \
+                 AND (:batch IS NULL OR batch_id = :batch) AND {} AND topup_id IN (SELECT value FROM json_each(:ids))",
+                rows::open_condition()
             ),
             named_params! {
                 ":account": account.username, ":environment": environment,

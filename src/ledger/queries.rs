@@ -99,7 +99,10 @@ fn picking(states: &[State]) -> (&'static str, String) {
         .all(|state| state.is_open() == states.contains(state));
     match states {
         [] => ("", String::new()),
-        _ if is_the_open_ones => ("INDEXED BY orders_open ", format!(" AND {}", rows::is_open())),
+        _ if is_the_open_ones => (
+            "INDEXED BY orders_open ",
+            format!(" AND {}", rows::open_condition()),
+        ),
         [only] => {
             let index = match only {
                 State::Conflict => "INDEXED BY orders_clashing ",
@@ -167,7 +170,7 @@ impl Ledger {
              AND (:ref IS NULL OR ref <> :ref) AND (:batch IS NULL OR batch_id IS NULL \
              OR batch_id <> coalesce((SELECT id FROM batches WHERE account = :account AND environment = :environment \
              AND label = :batch), 0))",
-            rows::is_open()
+            rows::open_condition()
         );
         let environment = account.environment.word();
         let (count, oldest): (u32, Option<i64>) = self.reader().query_row(

@@ -243,8 +243,9 @@ pub(super) fn state_words(wanted: impl Fn(State) -> bool) -> String {
     words.join(", ")
 }
 
-/// That an order is open, in the very words of the index of open orders: the database takes that index for nothing else.
-pub(super) fn is_open() -> String {
+/// The condition that an order is open, in the very words of the index of open orders: of a list of words the database
+/// does not see that it says the same.
+pub(super) fn open_condition() -> String {
     let open = State::ALL.into_iter().filter(|state| state.is_open());
     let terms: Vec<_> = open.map(|state| format!("state = '{}'", state.word())).collect();
     format!("({})", terms.join(" OR "))

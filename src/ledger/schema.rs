@@ -190,6 +190,12 @@ pub(super) fn connect(path: &Path) -> Result<Connection, LedgerError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|error| opening(path, &error))?;
     settle_in(&connection).map_err(|error| opening(path, &error))?;
+    expect_settings(&connection, path)?;
+    Ok(connection)
+}
+
+/// The settings that the promise stands on hold: a database refuses them without a word.
+fn expect_settings(connection: &Connection, path: &Path) -> Result<(), LedgerError> {
     let held: (String, i64, i64) = (|| {
         Ok((
             connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?,
@@ -204,7 +210,7 @@ pub(super) fn connect(path: &Path) -> Result<Connection, LedgerError> {
             format!("the database refuses its safety settings: {held:?}"),
         ));
     }
-    Ok(connection)
+    Ok(())
 }
 
 /// A connection that reads here and there needs little of the database in memory.
@@ -263,9 +269,9 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Le
     }
     // A table that others refer to is made anew under its old name: what refers to it is looked at once it stands there.
     connection.pragma_update(None, "foreign_keys", false)?;
-    let migrated = bring_up_to_date(connection, path);
+    bring_up_to_date(connection, path)?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    migrated
+    expect_settings(connection, path)
 }
 
 fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Result<(), LedgerError> {
@@ -298,7 +304,7 @@ fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Result<(), Ledg
     if transaction.prepare("PRAGMA foreign_key_check")?.exists([])? {
         return Err(LedgerError::Damaged {
             path: path.display().to_string(),
-            why: "it has moves or attempts of orders that it does not have".to_owned(),
+            why: "it has rows that belong to orders or sheets that it does not have".to_owned(),
         });
     }
     transaction.pragma_update(None, "user_version", newest())?;
@@ -479,8 +485,9 @@ mod tests {
             rows.collect()
         };
         let before = all(&Connection::open(&path)?)?;
-        drop(Ledger::open(&path)?);
-        let now = connect(&path)?;
+        // What has migrated it is what it is written with from then on.
+        let mut now = connect(&path)?;
+        migrate(&mut now, &path)?;
         assert_eq!(version(&now)?, newest());
         assert_eq!(all(&now)?, before);
         let count = |table: &str| -> rusqlite::Result<i64> {

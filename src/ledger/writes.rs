@@ -48,7 +48,8 @@ pub struct Again {
 }
 
 /// The ledger's own number of an order: it is found by it without being looked up by its ref.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(test, derive(Default))]
 pub struct OrderKey(pub(super) i64);
 
 /// An order that stands in the ledger as `sending`: now its request may leave.
@@ -312,19 +313,19 @@ impl<'c> Changes<'c> {
     /// Writes a change of an order as it was read. The revision is the lock: it grows with every change, so an order
     /// that still has it is in the state that was read. Fails before it has written anything, or with the disk.
     pub fn apply(&mut self, read: Order, change: Change) -> Result<Order> {
-        let moves = read.state != change.to;
+        let is_move = read.state != change.to;
         let by_hand = change.settled_by == Some(SettledBy::Operator) && read.state.may_be_settled();
-        if moves && !by_hand {
+        if is_move && !by_hand {
             read.state.check_move(change.to)?;
         }
         let id = match change.key {
             Some(OrderKey(id)) => id,
             None => order_id(self.connection, &read)?,
         };
-        if !self.update(id, read.revision, &change, moves)? {
+        if !self.update(id, &read, &change, is_move)? {
             return Err(LedgerError::Stale(read.intent.reference));
         }
-        if moves {
+        if is_move {
             self.moves.insert(&NewMove {
                 order: id,
                 at: change.at,
@@ -342,11 +343,11 @@ impl<'c> Changes<'c> {
         if let Some(asked) = &change.asked {
             put_attempt(&mut self.attempts, id, asked)?;
         }
-        Ok(changed(read, change, moves))
+        Ok(changed(read, change, is_move))
     }
 
     /// The parameters stand by their places: looking them up by name costs as much as the update.
-    fn update(&mut self, id: i64, revision: u32, change: &Change, moves: bool) -> Result<bool> {
+    fn update(&mut self, id: i64, read: &Order, change: &Change, is_move: bool) -> Result<bool> {
         let changed = self.update.execute(params![
             change.to.word(),
             millis(change.at),
@@ -354,7 +355,7 @@ impl<'c> Changes<'c> {
             change.topup_id.as_ref().map(TopupId::as_str),
             change.provider_ref,
             change.cost.map(|cost| cost.to_string()),
-            moves,
+            is_move,
             change.message,
             offers_text(&change.offers),
             change.request_id,
@@ -363,7 +364,9 @@ impl<'c> Changes<'c> {
             change.their_at.map(millis),
             change.keep_owner,
             id,
-            revision,
+            read.revision,
+            // It has never been another's; a second lock costs nothing.
+            read.intent.reference.as_str(),
         ])?;
         Ok(changed == 1)
     }
@@ -378,10 +381,10 @@ const UPDATE_ORDER: &str = "UPDATE orders SET state = ?1, revision = revision + 
      their_at = coalesce(?13, their_at), owner = CASE WHEN ?14 THEN owner ELSE NULL END, \
      charged = CASE WHEN NOT ?7 OR ?1 <> 'refunded' THEN charged \
          WHEN state = 'conflict' THEN '0' ELSE coalesce(nullif(?6, '0'), cost) END \
-     WHERE id = ?15 AND revision = ?16";
+     WHERE id = ?15 AND revision = ?16 AND ref = ?17";
 
 /// The order as it stands in the ledger behind a change: what [`Changes::apply`] writes, without reading it again.
-fn changed(mut order: Order, change: Change, moves: bool) -> Order {
+fn changed(mut order: Order, change: Change, is_move: bool) -> Order {
     order.state = change.to;
     order.revision += 1;
     order.updated_at = stored(change.at);
@@ -392,7 +395,7 @@ fn changed(mut order: Order, change: Change, moves: bool) -> Order {
     order.note = change.note.or(order.note);
     order.cost = change.cost.or(order.cost);
     order.settled_by = change.settled_by.or(order.settled_by);
-    if moves || change.message.is_some() {
+    if is_move || change.message.is_some() {
         order.message = change.message;
     }
     if !change.offers.is_empty() {

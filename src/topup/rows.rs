@@ -12,7 +12,7 @@ use crate::ledger::{Batch, Change, ClaimCursor, ClaimRules, Claims, Guard, Ledge
 pub enum RowSent {
     /// The row stands: [`Desk::store_answers`] stores that.
     Answered(RowAnswer),
-    /// There is more to be done about it: [`Desk::go_on_with_row`].
+    /// Anything but good news: [`Desk::go_on_with_row`] stores it, and does what is to be done.
     Open(RowOpen),
 }
 
@@ -20,7 +20,7 @@ pub enum RowSent {
 #[derive(Debug)]
 pub struct RowAnswer(Box<(Order, Change)>);
 
-/// A row that its answer leaves open, or whose answer concerns others, too.
+/// A row whose answer is no plain acceptance.
 #[derive(Debug)]
 pub struct RowOpen(Box<Sent>);
 

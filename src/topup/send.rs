@@ -90,10 +90,9 @@ impl Desk {
         again: Option<Again>,
         tell: Tell<'_>,
     ) -> Result<std::result::Result<Standing, Refusal>> {
-        if let Some(signal) = self.stop.asked() {
+        if let Err(signal) = self.stop.race(self.client.limiter().turn()).await {
             return Ok(Err(Refusal::Interrupted(signal)));
         }
-        self.client.limiter().turn().await;
         let new = self.new_send(
             wish,
             again,
@@ -378,7 +377,9 @@ impl Desk {
         why: String,
         is_in_doubt: bool,
     ) -> Result<std::result::Result<Written, Box<Standing>>> {
-        self.client.limiter().turn().await;
+        if let Err(signal) = self.stop.race(self.client.limiter().turn()).await {
+            return Ok(Err(Box::new(self.interrupted(order, signal, is_in_doubt).await?)));
+        }
         if self.halted.is(Halt::Sends) {
             return Ok(Err(Box::new(self.held_up(order, is_in_doubt).await?)));
         }

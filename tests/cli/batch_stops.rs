@@ -299,3 +299,32 @@ fn without_waiting_accepted_rows_are_8() {
     november.send().expect_exit(0).expect_posts(5);
     november.expect_true_results();
 }
+
+/// A provider that asks to wait means everybody: the requests on their way are refused, and no other leaves.
+#[test]
+fn a_pause_that_the_provider_asks_for_holds_for_all_connections() {
+    const CONNECTIONS: u64 = 16;
+    let shop = Shop::open_with(&["--latency", "20ms", "--balance", "1000000"])
+        .set("ONECLICKDZ_CONCURRENCY", CONNECTIONS.to_string())
+        .switches(["retry_after=huge"]);
+    let november = shop.sheet("november.csv").customers(600);
+    let running = november.start(&[]);
+    shop.provider
+        .await_books("the first POSTs", |books| books.calls("send") >= 2 * CONNECTIONS);
+    shop.provider.set_faults(&["rate_limited=100%"]);
+    let refused = |books: &crate::provider::Books| books.0["answers"]["429"].as_u64().unwrap_or_default();
+    shop.provider.await_books("a refusal", |books| refused(books) > 0);
+    let settled = shop.provider.await_rest();
+    assert!(refused(&settled) <= CONNECTIONS, "{}", settled.0);
+    running.signal("INT");
+    running.finish().expect_exit(130);
+    assert_eq!(
+        refused(&shop.books()),
+        refused(&settled),
+        "one left behind the stop"
+    );
+    shop.provider.set_faults(&[]);
+    november.send().expect_exit(0);
+    november.expect_each_paid_once();
+    november.expect_true_results();
+}

@@ -80,6 +80,22 @@ impl Provider {
         }
     }
 
+    /// Waits until nothing is asked any more, for as long as a dozen requests would take.
+    pub fn await_rest(&self) -> Books {
+        let (mut last, mut looks) = (self.books(), 0);
+        while looks < 10 {
+            std::thread::sleep(Duration::from_millis(30));
+            let now = self.books();
+            looks = if now.all_calls() == last.all_calls() {
+                looks + 1
+            } else {
+                0
+            };
+            last = now;
+        }
+        last
+    }
+
     /// From now on these faults and no others.
     pub fn set_faults(&self, faults: &[&str]) {
         self.call("POST", "faults", &json!({ "faults": faults }));

@@ -16,7 +16,7 @@ impl Engine<'_> {
     /// What came of a row's request.
     pub(super) fn answered(&mut self, sent: Sent) {
         self.schedule.sent();
-        match sent {
+        match sent.came {
             Ok(RowSent::Answered(answer)) => {
                 self.prove();
                 self.answered_since.get_or_insert_with(Instant::now);
@@ -24,7 +24,7 @@ impl Engine<'_> {
             }
             Ok(RowSent::Open(open)) => {
                 self.open += 1;
-                self.go_on(open);
+                self.go_on(open, sent.hand);
             }
             Err(failure) => {
                 self.out -= 1;
@@ -222,11 +222,13 @@ impl Engine<'_> {
 
     /// The ledger fails: nothing more is sent. What is on its way is awaited.
     fn fail(&mut self, failure: Unrecorded) {
+        self.outbox.close();
         self.failure.get_or_insert(failure);
     }
 
     /// No new rows; those that have not left are put back.
     pub(super) async fn stop(&mut self, why: Stopped) {
+        self.outbox.close();
         let is_graver = self
             .outcome
             .stopped

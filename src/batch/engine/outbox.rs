@@ -1,81 +1,149 @@
 //! Rows on their way out: each stands in the ledger as `sending`, and leaves over the first connection that is free.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::ledger::Written;
 use crate::topup::{self, Desk, Halt, RowSent};
 
+/// Rows for each connection that have left and do not stand yet, those that wait for their next try among them: a
+/// provider that lets nothing through draws no more of them in.
+const IN_HAND_PER_CONNECTION: usize = 3;
+
 /// What came of a row's request.
-pub(super) type Sent = topup::Result<RowSent>;
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub came: topup::Result<RowSent>,
+    /// Held until the row stands.
+    pub hand: OwnedSemaphorePermit,
+}
 
 /// Rows that wait for a connection.
 #[derive(Debug)]
 pub(super) struct Outbox {
-    rows: Mutex<VecDeque<Written>>,
-    /// As many permits as there are rows, or more.
-    waiting: Semaphore,
+    rows: Mutex<Rows>,
+    /// Counts the rows that have been added; closed with the outbox.
+    added: Semaphore,
+    hands: Arc<Semaphore>,
+    /// Rows whose answers are awaited.
+    away: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Rows {
+    waiting: VecDeque<Written>,
+    is_closed: bool,
 }
 
 impl Outbox {
-    pub fn new() -> Self {
+    pub fn new(connections: usize) -> Self {
         Self {
             rows: Mutex::default(),
-            waiting: Semaphore::new(0),
+            added: Semaphore::new(0),
+            hands: Arc::new(Semaphore::new(connections * IN_HAND_PER_CONNECTION)),
+            away: AtomicUsize::new(0),
         }
     }
 
-    fn rows(&self) -> MutexGuard<'_, VecDeque<Written>> {
+    fn rows(&self) -> MutexGuard<'_, Rows> {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many wait.
     pub fn len(&self) -> usize {
-        self.rows().len()
+        self.rows().waiting.len()
     }
 
     /// Puts rows behind those that wait.
     pub fn add(&self, rows: Vec<Written>) {
         let count = rows.len();
-        self.rows().extend(rows);
-        self.waiting.add_permits(count);
+        self.rows().waiting.extend(rows);
+        self.added.add_permits(count);
     }
 
     /// Takes all of them back: none of them leaves.
     pub fn take_back(&self) -> Vec<Written> {
-        std::mem::take(&mut *self.rows()).into()
+        std::mem::take(&mut self.rows().waiting).into()
     }
 
-    /// The next row; none when there will be no more.
-    async fn next(&self) -> Option<Written> {
-        loop {
-            self.waiting.acquire().await.ok()?.forget();
-            // It may have been taken back.
-            if let Some(row) = self.rows().pop_front() {
-                return Some(row);
+    /// Nothing leaves any more. What is added from now on can only be taken back.
+    pub fn close(&self) {
+        self.rows().is_closed = true;
+        self.added.close();
+    }
+
+    /// Whether no answer is awaited.
+    pub fn is_idle(&self) -> bool {
+        self.away.load(Ordering::Relaxed) == 0
+    }
+
+    /// Waits until there may be a row; false when there will be no more.
+    async fn ready(&self) -> bool {
+        match self.added.acquire().await {
+            Ok(row) => {
+                row.forget();
+                true
             }
+            Err(_) => false,
         }
     }
 
-    /// There will be no more.
-    pub fn close(&self) {
-        self.waiting.close();
+    /// The next row. It may have been taken back meanwhile.
+    fn take(&self) -> Option<(Written, Away<'_>)> {
+        let mut rows = self.rows();
+        let row = if rows.is_closed {
+            None
+        } else {
+            rows.waiting.pop_front()
+        };
+        row.map(|row| (row, Away::of(self)))
     }
 }
 
-/// A connection: sends one row at a time, and says what came of it. It ends when there are no more rows, or when an
-/// answer has put an end to sending: what it has in hand then stays behind, for the engine to take it back.
+/// A row whose answer is awaited, until this is dropped.
+struct Away<'o>(&'o Outbox);
+
+impl<'o> Away<'o> {
+    fn of(outbox: &'o Outbox) -> Self {
+        outbox.away.fetch_add(1, Ordering::Relaxed);
+        Self(outbox)
+    }
+}
+
+impl Drop for Away<'_> {
+    fn drop(&mut self) {
+        self.0.away.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A connection: sends one row at a time, and says what came of it. It ends when there are no more rows, when an answer
+/// has put an end to sending, or when the ledger can't be read.
 pub(super) async fn connection(desk: Arc<Desk>, outbox: Arc<Outbox>, answers: mpsc::UnboundedSender<Sent>) {
-    while let Some(written) = outbox.next().await {
-        if desk.halted.is(Halt::Sends) {
-            outbox.rows().push_front(written);
+    // These permits are never taken away.
+    while let Ok(hand) = Arc::clone(&outbox.hands).acquire_owned().await {
+        if !outbox.ready().await {
             return;
         }
-        let sent = desk.send_row(written).await;
+        // Whoever asks for a pause means all rows, not only the one that it answers.
+        desk.client.limiter().unpaused().await;
+        // From here on to the request nothing is awaited, so that nothing can have stopped everything meanwhile.
+        if desk.halted.is(Halt::Sends) {
+            return;
+        }
+        let Some((row, away)) = outbox.take() else {
+            continue;
+        };
+        let came = desk.send_row(row).await;
+        let has_failed = came.is_err();
         // Nobody listens any more where the engine has gone.
-        let _ = answers.send(sent);
+        let _ = answers.send(Sent { came, hand });
+        drop(away);
+        if has_failed {
+            return;
+        }
     }
 }
 
@@ -94,13 +162,16 @@ mod tests {
     }
 
     async fn taken(outbox: &Outbox) -> Option<String> {
-        let row = outbox.next().await?;
+        if !outbox.ready().await {
+            return None;
+        }
+        let (row, _) = outbox.take()?;
         Some(row.order.intent.reference.as_str().to_owned())
     }
 
     #[tokio::test]
     async fn rows_leave_in_their_order_and_each_once() {
-        let outbox = Outbox::new();
+        let outbox = Outbox::new(1);
         outbox.add(vec![row("r-1"), row("r-2")]);
         outbox.add(vec![row("r-3")]);
         let all = [taken(&outbox).await, taken(&outbox).await, taken(&outbox).await];
@@ -111,11 +182,35 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_taken_back_does_not_leave() {
-        let outbox = Outbox::new();
+        let outbox = Outbox::new(1);
         outbox.add(vec![row("r-1"), row("r-2")]);
         assert_eq!(outbox.take_back().len(), 2);
         outbox.add(vec![row("r-3")]);
-        assert_eq!(taken(&outbox).await.as_deref(), Some("r-3"));
-        assert_eq!(outbox.len(), 0);
+        // Two are waited for in vain.
+        let all = [taken(&outbox).await, taken(&outbox).await, taken(&outbox).await];
+        assert_eq!(all, [Some("r-3".to_owned()), None, None]);
+    }
+
+    /// Also a row that a connection had been told of, and one that comes later.
+    #[tokio::test]
+    async fn nothing_leaves_a_closed_outbox() {
+        let outbox = Outbox::new(1);
+        outbox.add(vec![row("r-1")]);
+        assert!(outbox.ready().await);
+        outbox.close();
+        assert!(outbox.take().is_none());
+        outbox.add(vec![row("r-2")]);
+        assert!(!outbox.ready().await);
+        assert_eq!(outbox.take_back().len(), 2);
+    }
+
+    #[test]
+    fn a_row_is_away_until_its_answer_is_there() {
+        let outbox = Outbox::new(1);
+        outbox.add(vec![row("r-1")]);
+        let away = outbox.take();
+        assert!(away.is_some() && !outbox.is_idle());
+        drop(away);
+        assert!(outbox.is_idle());
     }
 }

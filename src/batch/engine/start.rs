@@ -1,8 +1,9 @@
-//! What is begun next: a claim of further rows, a request, a question for a lost row, a sweep.
+//! What is begun next: a claim of further rows, the storing of answers, a question for a lost row, a sweep.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::super::sweeper::{self, Found, Task};
@@ -13,7 +14,7 @@ use crate::topup::{self, Desk, RowOpen};
 
 /// Claimed rows that wait for a connection, for each of them: a commit of many costs little more than one of few.
 const READY_PER_CONNECTION: usize = 16;
-/// Claimed rows of which nothing is stored, for each connection: no more are claimed while the ledger lags behind.
+/// Claimed rows that do not stand yet, for each connection: no more are claimed while the ledger lags behind.
 const OUT_PER_CONNECTION: usize = 48;
 /// Answers for each connection that are stored at once, however short they have waited.
 const ANSWERED_PER_CONNECTION: usize = 8;
@@ -108,7 +109,7 @@ impl Engine<'_> {
     }
 
     /// Goes on with a row that its answer has left open, while its connection sends others.
-    pub(super) fn go_on(&mut self, open: RowOpen) {
+    pub(super) fn go_on(&mut self, open: RowOpen, hand: OwnedSemaphorePermit) {
         let (desk, found) = (Arc::clone(&self.desk), self.found.clone());
         self.tasks.spawn(async move {
             let tell = |event: &topup::Event<'_>| match event {
@@ -118,7 +119,9 @@ impl Engine<'_> {
                 }
                 topup::Event::Sending(_) | topup::Event::Moved(_) | topup::Event::Asking(_) => {}
             };
-            Done::Stands(desk.go_on_with_row(open, &tell).await)
+            let stands = desk.go_on_with_row(open, &tell).await;
+            drop(hand);
+            Done::Stands(stands)
         });
     }
 

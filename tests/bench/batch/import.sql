@@ -26,5 +26,5 @@ CREATE INDEX orders_by_phone ON orders (account, environment, phone, sent_at);
 CREATE INDEX orders_by_time ON orders (account, environment, created_at);
 CREATE INDEX orders_by_sending ON orders (account, environment, sent_at);
 CREATE INDEX orders_open ON orders (account, environment, sent_at)
-    WHERE state IN ('sending', 'accepted', 'in_review', 'unknown');
+    WHERE (state = 'sending' OR state = 'accepted' OR state = 'in_review' OR state = 'unknown');
 CREATE INDEX orders_by_batch ON orders (batch_id, state) WHERE batch_id IS NOT NULL;

@@ -106,7 +106,7 @@ fn compare(bench: &Bench, rows: u32, mut yardstick: Yardstick) -> Result<(), Box
         Err(format!("{} sent {} of {rows}", yardstick.name, counts.sends).into())
     })?;
     show(yardstick.name, yardstick.goal, rows, &sending);
-    show("  whole process", "", rows, &whole);
+    show("  whole process", yardstick.goal, rows, &whole);
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 
 use crate::outcome::Outcome;
 use crate::sheet::Sheet;
-use crate::support::Shop;
+use crate::support::{OrFail, Shop};
 
 /// A shop whose batches take a while, one row after another.
 fn slow_shop(flags: &[&str]) -> Shop {
@@ -324,6 +324,38 @@ fn a_pause_that_the_provider_asks_for_holds_for_all_connections() {
         "one left behind the stop"
     );
     shop.provider.set_faults(&[]);
+    november.send().expect_exit(0);
+    november.expect_each_paid_once();
+    november.expect_true_results();
+}
+
+/// A provider that goes away draws few rows in: the others stay where they are until it is back.
+#[test]
+fn a_provider_that_goes_away_draws_few_rows_in() {
+    const CONNECTIONS: i64 = 4;
+    let kept = tempfile::tempdir().or_fail("no temporary directory");
+    let store = kept.path().join("books").display().to_string();
+    let flags = ["--latency", "10ms", "--store", &store];
+    let shop = Shop::open_with(&flags)
+        .set("ONECLICKDZ_CONCURRENCY", CONNECTIONS.to_string())
+        .set("ONECLICKDZ_RETRY_DELAY", "3s");
+    let november = shop.sheet("november.csv").customers(300);
+    let running = november.start(&[]);
+    shop.provider
+        .await_books("the first POSTs", |books| books.calls("send") >= 10);
+    shop.provider.close();
+    let drawn_in = || shop.count("SELECT count(*) FROM attempts WHERE answer LIKE 'not sent%'");
+    let (mut last, mut looks) = (0, 0);
+    while last == 0 || looks < 10 {
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        let now = drawn_in();
+        looks = if now == last { looks + 1 } else { 0 };
+        last = now;
+    }
+    assert!(last <= 3 * CONNECTIONS, "{last} rows wait for their next try");
+    running.signal("INT");
+    running.finish().expect_exit(130);
+    shop.provider.open_again(shop.home(), &flags);
     november.send().expect_exit(0);
     november.expect_each_paid_once();
     november.expect_true_results();

@@ -218,6 +218,13 @@ impl Shop {
         assert!(changed > 0, "nothing to rewrite: {statement}");
     }
 
+    /// A number that a query finds in the ledger.
+    #[track_caller]
+    pub fn count(&self, query: &str) -> i64 {
+        let ledger = rusqlite::Connection::open(self.ledger_path()).or_fail("no ledger");
+        ledger.query_row(query, [], |row| row.get(0)).or_fail(query)
+    }
+
     /// Runs a statement on the ledger that changes no row.
     #[track_caller]
     pub fn execute(&self, statement: &str) {

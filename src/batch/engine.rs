@@ -2,10 +2,11 @@
 //! lost, and stops where it must. It knows no sheet, prints nothing, and holds a bounded number of rows in memory.
 
 mod answers;
+mod lost;
 mod outbox;
 mod start;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use crate::domain::{Money, Order, Ref, State};
 use crate::ledger::{Batch, CapPassed, Caps, ClaimCursor, Claims};
 use crate::stop::Signal;
 use crate::topup::{self, Desk, Halt, RowAnswer, Standing, Unrecorded};
+use lost::Lost;
 use outbox::{Outbox, Sent};
 
 /// Answers that are taken at a time.
@@ -127,7 +129,7 @@ pub async fn run(
         tasks: JoinSet::new(),
         is_proven: false,
         first_sent: None,
-        lost: VecDeque::new(),
+        lost: Lost::default(),
         recovering: HashMap::new(),
         found,
         finds,
@@ -183,7 +185,7 @@ struct Engine<'a> {
     /// When the first row was given to the connections.
     first_sent: Option<Instant>,
     /// Lost rows that wait to be asked for.
-    lost: VecDeque<Order>,
+    lost: Lost,
     /// Rows that are being asked for, and where they stand as far as sweeps have told.
     recovering: HashMap<Ref, State>,
     found: mpsc::Sender<Found>,

@@ -169,7 +169,7 @@ impl Engine<'_> {
             Found::Waiting(why, length) => (self.tell)(Event::Waiting { why: &why, length }),
             Found::Lost(order) => {
                 if !self.recovering.contains_key(&order.intent.reference) {
-                    self.lost.push_back(*order);
+                    self.lost.push(*order);
                 }
             }
         }
@@ -221,7 +221,7 @@ impl Engine<'_> {
     }
 
     /// The ledger fails: nothing more is sent. What is on its way is awaited.
-    fn fail(&mut self, failure: Unrecorded) {
+    pub(super) fn fail(&mut self, failure: Unrecorded) {
         self.outbox.close();
         self.failure.get_or_insert(failure);
     }

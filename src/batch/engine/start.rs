@@ -126,14 +126,25 @@ impl Engine<'_> {
     }
 
     pub(super) fn start_recoveries(&mut self) {
-        while self.is_open_for_questions() && self.recovering.len() < RECOVERIES_MAX {
-            let Some(order) = self.lost.pop_front() else {
+        let most = if self.is_paced {
+            RECOVERIES_MAX
+        } else {
+            RECOVERIES_MAX.max(self.options.connections)
+        };
+        while self.is_open_for_questions() && self.recovering.len() < most {
+            let Some(order) = self.lost.pop() else {
                 return;
             };
             let reference = order.intent.reference.clone();
             if self.recovering.contains_key(&reference) {
                 continue;
             }
+            // A later sweep may have found it while it waited.
+            let order = match self.desk.ledger.find(&self.desk.account, &reference) {
+                Ok(Some(order)) if order.state == State::Unknown => order,
+                Ok(_) => continue,
+                Err(failure) => return self.fail(failure.into()),
+            };
             self.recovering.insert(reference.clone(), State::Unknown);
             let desk = Arc::clone(&self.desk);
             self.tasks.spawn(async move {

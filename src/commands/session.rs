@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use secrecy::SecretString;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Globals;
@@ -194,6 +194,8 @@ impl Signals {
             .map_err(failed)?;
             signal_hook::flag::register(number, Arc::clone(&is_unseen)).map_err(failed)?;
         }
+        // A file that has reached its limit is a write that fails, and is told like a full disk.
+        signal_hook::flag::register(SIGXFSZ, Arc::default()).map_err(failed)?;
         Ok(Self {
             interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
             terminate: signal(SignalKind::terminate()).map_err(failed)?,

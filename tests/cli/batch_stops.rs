@@ -360,3 +360,17 @@ fn a_provider_that_goes_away_draws_few_rows_in() {
     november.expect_each_paid_once();
     november.expect_true_results();
 }
+
+/// The system lets a file grow no further: that is a disk that is full, and no sudden end.
+#[test]
+fn a_limit_on_the_size_of_files_is_a_full_disk() {
+    let shop = Shop::open_with(&["--balance", "1000000"]);
+    shop.run(&["plans"]).expect_exit(0);
+    let november = shop.sheet("november.csv").customers(1_500);
+    // In blocks of 512 bytes.
+    shop.shell("ulimit -f 1000; oneclick batch november.csv --yes -o json")
+        .expect_exit(10);
+    november.send().expect_exit(0);
+    november.expect_each_paid_once();
+    november.expect_true_results();
+}

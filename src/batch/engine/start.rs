@@ -12,10 +12,11 @@ use crate::domain::State;
 use crate::ledger::{Batch, Caps, ClaimCursor, Claims, Guard};
 use crate::topup::{self, Desk, RowOpen};
 
-/// Claimed rows that wait for a connection, for each of them: a commit of many costs little more than one of few.
-const READY_PER_CONNECTION: usize = 16;
+/// Claimed rows that wait for a connection, for each of them: a commit of many costs little more than one of few, but each
+/// of them must be asked about once a process is killed.
+const READY_PER_CONNECTION: usize = 6;
 /// Claimed rows that do not stand yet, for each connection: no more are claimed while the ledger lags behind.
-const OUT_PER_CONNECTION: usize = 48;
+const OUT_PER_CONNECTION: usize = 24;
 /// Answers for each connection that are stored at once, however short they have waited.
 const ANSWERED_PER_CONNECTION: usize = 8;
 /// Lost rows that are asked for at the same time.

@@ -1,6 +1,7 @@
 //! The engine: claims rows from the ledger, sends them over a bounded number of connections, sweeps, asks for what was
 //! lost, and stops where it must. It knows no sheet, prints nothing, and holds a bounded number of rows in memory.
 
+mod ahead;
 mod answers;
 mod lost;
 mod outbox;
@@ -22,6 +23,7 @@ use crate::domain::{Money, Order, Ref, State};
 use crate::ledger::{Batch, CapPassed, Caps, ClaimCursor, Claims};
 use crate::stop::Signal;
 use crate::topup::{self, Desk, Halt, RowAnswer, Standing, Unrecorded};
+use ahead::Ahead;
 use lost::Lost;
 use outbox::{Outbox, Sent};
 
@@ -110,8 +112,9 @@ pub async fn run(
     }
     let (found, finds) = mpsc::channel(FOUND_MAX);
     let (answers, sent) = mpsc::unbounded_channel();
-    let outbox = Arc::new(Outbox::new(options.connections.max(1)));
-    let connections = (0..options.connections.max(1))
+    let connections_max = options.connections.max(1);
+    let outbox = Arc::new(Outbox::new(connections_max));
+    let connections = (0..connections_max)
         .map(|_| outbox::connection(Arc::clone(&desk), Arc::clone(&outbox), answers.clone()));
     let engine = Engine {
         connections: connections.collect(),
@@ -135,6 +138,7 @@ pub async fn run(
         finds,
         cursor: ClaimCursor::default(),
         claimed: 0,
+        ahead: Ahead::new(connections_max),
         out: 0,
         open: 0,
         answered: Vec::new(),
@@ -192,6 +196,7 @@ struct Engine<'a> {
     finds: mpsc::Receiver<Found>,
     cursor: ClaimCursor,
     claimed: u32,
+    ahead: Ahead,
     /// Claimed rows whose standing is not known yet, or not stored.
     out: usize,
     /// Those of them whose answers have left them open.

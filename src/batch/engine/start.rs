@@ -12,9 +12,6 @@ use crate::domain::State;
 use crate::ledger::{Batch, Caps, ClaimCursor, Claims, Guard};
 use crate::topup::{self, Desk, RowOpen};
 
-/// Claimed rows that wait for a connection, for each of them: a commit of many costs little more than one of few, but each
-/// of them must be asked about once a process is killed.
-const READY_PER_CONNECTION: usize = 6;
 /// Claimed rows that do not stand yet, for each connection: no more are claimed while the ledger lags behind.
 const OUT_PER_CONNECTION: usize = 24;
 /// Answers for each connection that are stored at once, however short they have waited.
@@ -49,7 +46,7 @@ impl Engine<'_> {
             connections.saturating_sub(self.out).min(1)
         } else {
             // Many at a time, and only when few are left.
-            let most = connections * READY_PER_CONNECTION;
+            let most = self.ahead.rows();
             let left = self.outbox.len();
             if left > most / 2 || self.out > OUT_PER_CONNECTION * connections {
                 0
@@ -82,6 +79,9 @@ impl Engine<'_> {
             return;
         }
         self.is_claiming = true;
+        let waiting = u32::try_from(self.outbox.len()).unwrap_or(u32::MAX);
+        self.ahead
+            .claiming(Instant::now(), self.claimed.saturating_sub(waiting));
         let (desk, batch, cursor) = (Arc::clone(&self.desk), Arc::clone(&self.batch), self.cursor);
         let (window, caps) = (self.options.repeat_window, self.options.caps);
         self.tasks

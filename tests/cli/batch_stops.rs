@@ -335,23 +335,27 @@ fn a_provider_that_goes_away_draws_few_rows_in() {
     const CONNECTIONS: i64 = 4;
     let kept = tempfile::tempdir().or_fail("no temporary directory");
     let store = kept.path().join("books").display().to_string();
-    let flags = ["--latency", "10ms", "--store", &store];
+    let flags = ["--latency", "20ms", "--store", &store];
     let shop = Shop::open_with(&flags)
         .set("ONECLICKDZ_CONCURRENCY", CONNECTIONS.to_string())
         .set("ONECLICKDZ_RETRY_DELAY", "3s");
-    let november = shop.sheet("november.csv").customers(300);
+    let november = shop.sheet("november.csv").customers(400);
     let running = november.start(&[]);
     shop.provider
         .await_books("the first POSTs", |books| books.calls("send") >= 10);
     shop.provider.close();
     let drawn_in = || shop.count("SELECT count(*) FROM attempts WHERE answer LIKE 'not sent%'");
-    let (mut last, mut looks) = (0, 0);
-    while last == 0 || looks < 10 {
+    let (mut last, mut quiet) = (0, 0);
+    for _ in 0..300 {
         std::thread::sleep(std::time::Duration::from_millis(30));
         let now = drawn_in();
-        looks = if now == last { looks + 1 } else { 0 };
+        quiet = if now == last { quiet + 1 } else { 0 };
         last = now;
+        if last > 0 && quiet == 10 {
+            break;
+        }
     }
+    assert!(last > 0, "none waits for its next try");
     assert!(last <= 3 * CONNECTIONS, "{last} rows wait for their next try");
     running.signal("INT");
     running.finish().expect_exit(130);

@@ -307,7 +307,7 @@ fn a_pause_that_the_provider_asks_for_holds_for_all_connections() {
     let shop = Shop::open_with(&["--latency", "20ms", "--balance", "1000000"])
         .set("ONECLICKDZ_CONCURRENCY", CONNECTIONS.to_string())
         .switches(["retry_after=huge"]);
-    let november = shop.sheet("november.csv").customers(600);
+    let november = shop.sheet("november.csv").customers(1_500);
     let running = november.start(&[]);
     shop.provider
         .await_books("the first POSTs", |books| books.calls("send") >= 2 * CONNECTIONS);

@@ -1,7 +1,7 @@
 //! Rows to types and back.
 
 use jiff::Timestamp;
-use rusqlite::types::FromSql;
+use rusqlite::types::{FromSql, ValueRef};
 use rusqlite::{Row, ToSql};
 use serde_json::{Value, json};
 
@@ -61,11 +61,7 @@ pub(super) fn optional<T>(
     column: &str,
     parse: impl FnOnce(&str) -> Option<T>,
 ) -> Result<Option<T>, LedgerError> {
-    let text = row
-        .get_ref(column)?
-        .as_str_or_null()
-        .map_err(rusqlite::Error::from)?;
-    text.map(|text| read(column, text, parse(text))).transpose()
+    optional_text(row.get_ref(column)?, column, parse)
 }
 
 pub(super) fn required<T>(
@@ -73,18 +69,25 @@ pub(super) fn required<T>(
     column: &str,
     parse: impl FnOnce(&str) -> Option<T>,
 ) -> Result<T, LedgerError> {
-    let text = row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?;
-    read(column, text, parse(text))
+    required_text(row.get_ref(column)?, column, parse)
 }
 
-/// Reads what is meant from `ref`, `phone`, `plan` and `amount`.
-pub(super) fn read_intent(row: &Row<'_>) -> Result<Intent, LedgerError> {
-    Ok(Intent {
-        reference: required(row, "ref", |text| text.parse::<Ref>().ok())?,
-        phone: required(row, "phone", |text| text.parse::<Phone>().ok())?,
-        plan: required(row, "plan", |text| text.parse().ok())?,
-        amount: amount_of(row.get("amount")?)?,
-    })
+fn optional_text<T>(
+    cell: ValueRef<'_>,
+    column: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>, LedgerError> {
+    let text = cell.as_str_or_null().map_err(rusqlite::Error::from)?;
+    text.map(|text| read(column, text, parse(text))).transpose()
+}
+
+fn required_text<T>(
+    cell: ValueRef<'_>,
+    column: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, LedgerError> {
+    let text = cell.as_str().map_err(rusqlite::Error::from)?;
+    read(column, text, parse(text))
 }
 
 fn amount_of(dinars: i64) -> Result<Amount, LedgerError> {
@@ -121,9 +124,8 @@ impl<'r, 's> Cells<'r, 's> {
         column: &str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Result<T, LedgerError> {
-        let cell = self.row.get_ref(self.step())?;
-        let text = cell.as_str().map_err(rusqlite::Error::from)?;
-        read(column, text, parse(text))
+        let at = self.step();
+        required_text(self.row.get_ref(at)?, column, parse)
     }
 
     /// The same where there may be none.
@@ -132,9 +134,8 @@ impl<'r, 's> Cells<'r, 's> {
         column: &str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Option<T>, LedgerError> {
-        let cell = self.row.get_ref(self.step())?;
-        let text = cell.as_str_or_null().map_err(rusqlite::Error::from)?;
-        text.map(|text| read(column, text, parse(text))).transpose()
+        let at = self.step();
+        optional_text(self.row.get_ref(at)?, column, parse)
     }
 
     fn moment(&mut self, column: &str) -> Result<Timestamp, LedgerError> {

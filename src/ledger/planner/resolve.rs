@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, Statement, named_params, params};
 
 use super::super::Result;
-use super::super::rows::{millis, read_intent, required, state_words};
+use super::super::rows::{Cells, millis, required, state_words};
 use super::{Planner, TO_SEND};
 use crate::domain::{Intent, State};
 
@@ -64,14 +64,15 @@ impl Planner {
         let mut rows = alike.query([])?;
         let mut before: Option<(Intent, u32)> = None;
         while let Some(row) = rows.next()? {
-            let intent = read_intent(row)?;
+            let mut cells = Cells::of(row);
+            let (number, intent): (u32, _) = (cells.get()?, cells.intent()?);
             let nth = match &before {
                 Some((other, nth)) if is_alike(other, &intent) => nth + 1,
                 _ => 1,
             };
             if nth > 1 {
                 let reference = self.refs.of(&intent.phone, &intent.plan, intent.amount, nth);
-                mark.execute(params![row.get::<_, u32>("row")?, reference.as_str()])?;
+                mark.execute(params![number, reference.as_str()])?;
             }
             before = Some((intent, nth));
         }
@@ -216,8 +217,8 @@ impl Planner {
         let batch = self.batch.as_ref().map_or(-1, |batch| batch.id);
         let mut rows = staged.query([])?;
         while let Some(row) = rows.next()? {
-            let number: u32 = row.get("row")?;
-            let intent = read_intent(row)?;
+            let mut cells = Cells::of(row);
+            let (number, intent): (u32, _) = (cells.get()?, cells.intent()?);
             let found: Option<i64> = find
                 .query_row(
                     named_params! {

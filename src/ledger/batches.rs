@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Statement, ToSql, named_params};
 
-use super::rows::{self, Cells, ORDER_COLUMNS, millis, moment, optional, read_order, required, state_words};
+use super::rows::{
+    self, BATCH_ORDERS_NOT_OPEN, Cells, OPEN_ONES, OPEN_ORDERS, ORDER_COLUMNS, millis, moment, optional,
+    read_order, required, state_words,
+};
 use super::{Filter, Ledger, LedgerError, Result};
 use crate::domain::{Account, Amount, Intent, Label, Money, Operator, Order, Phone, Ref, State};
 
@@ -150,9 +153,11 @@ impl Ledger {
     pub fn standings(&self, batch: &Batch) -> Result<Standings> {
         let reader = self.reader();
         let mut standings = Standings::default();
-        let mut statement = reader.prepare_cached(
-            "SELECT state, row IS NULL, count(*) FROM orders WHERE batch_id = ?1 GROUP BY state, row IS NULL",
-        )?;
+        let by_state = "GROUP BY state, row IS NULL";
+        let mut statement = reader.prepare_cached(&format!(
+            "SELECT state, row IS NULL, count(*) FROM {BATCH_ORDERS_NOT_OPEN} AND batch_id = ?1 {by_state} \
+             UNION ALL SELECT state, row IS NULL, count(*) FROM {OPEN_ORDERS} AND batch_id = ?1 {by_state}"
+        ))?;
         let mut rows = statement.query([batch.id])?;
         while let Some(row) = rows.next()? {
             let state = required(row, "state", |text| text.parse::<State>().ok())?;
@@ -178,7 +183,9 @@ impl Ledger {
     pub fn accepted(&self, batch: &Batch) -> Result<u64> {
         let accepted: i64 = self
             .reader()
-            .prepare_cached("SELECT count(*) FROM orders WHERE batch_id = ?1 AND state = 'accepted'")?
+            .prepare_cached(&format!(
+                "SELECT count(*) FROM {OPEN_ORDERS} AND batch_id = ?1 AND state = 'accepted'"
+            ))?
             .query_row([batch.id], |row| row.get(0))?;
         Ok(count(accepted))
     }
@@ -258,7 +265,8 @@ impl Ledger {
         let reader = self.reader();
         let states = state_words(State::may_have_paid);
         let mut statement = reader.prepare_cached(&format!(
-            "SELECT amount, cost FROM orders WHERE batch_id = ?1 AND row IS NOT NULL AND state IN ({states}) \
+            "SELECT amount, cost FROM {BATCH_ORDERS_NOT_OPEN} AND batch_id = ?1 AND row IS NOT NULL AND state IN ({states}) \
+             UNION ALL SELECT amount, cost FROM {OPEN_ORDERS} AND batch_id = ?1 AND row IS NOT NULL AND state IN ({states}) \
              UNION ALL SELECT o.amount, o.cost FROM sheets JOIN sheet_rows AS s ON s.sheet_id = sheets.id \
              JOIN orders AS o ON o.id = s.order_id WHERE sheets.id = ?2 AND sheets.elsewhere > 0 \
              AND o.batch_id IS NOT ?1 AND o.state IN ({states})"
@@ -281,9 +289,10 @@ impl Ledger {
     /// to `planned` come first.
     pub fn each_waiting(&self, batch: &Batch, each: &mut dyn FnMut(&ToSend<'_>) -> Result<()>) -> Result<()> {
         let reader = self.reader();
-        let mut returned = reader.prepare_cached(
-            "SELECT row, operator, plan, amount, cost FROM orders WHERE batch_id = ?1 AND state = 'planned' ORDER BY row",
-        )?;
+        let mut returned = reader.prepare_cached(&format!(
+            "SELECT row, operator, plan, amount, cost FROM {BATCH_ORDERS_NOT_OPEN} AND batch_id = ?1 \
+             AND state = 'planned' ORDER BY row"
+        ))?;
         walk_to_send(&mut returned, &[&batch.id], each)?;
         let Some(sheet) = &batch.sheet else { return Ok(()) };
         let mut waiting = reader.prepare_cached(
@@ -298,7 +307,8 @@ impl Ledger {
         let owner = self.owner_name()?;
         rows::orders(
             &self.reader(),
-            "WHERE batch_id = :batch AND state = 'unknown' AND owner = :owner ORDER BY sent_at, id LIMIT :limit",
+            "INDEXED BY orders_unknown WHERE batch_id = :batch AND state = 'unknown' AND owner = :owner \
+             ORDER BY sent_at, id LIMIT :limit",
             named_params! {":batch": batch.id, ":owner": owner, ":limit": limit},
         )
     }
@@ -308,14 +318,11 @@ impl Ledger {
     pub fn open_rows(&self, batch: &Batch, after: OpenRow, limit: u32) -> Result<Vec<OpenRow>> {
         let reader = self.reader();
         let mut statement = reader.prepare_cached(&format!(
-            "SELECT id, state, sent_at, their_at, updated_at FROM orders INDEXED BY orders_open \
-             WHERE account = :account AND environment = :environment AND {} AND batch_id = :batch \
-             AND sent_at >= :sent_at AND (sent_at > :sent_at OR id > :id) ORDER BY sent_at, id LIMIT :limit",
-            rows::open_condition()
+            "SELECT id, state, sent_at, their_at, updated_at FROM {OPEN_ORDERS} AND batch_id = :batch \
+             AND sent_at >= :sent_at AND (sent_at > :sent_at OR id > :id) ORDER BY sent_at, id LIMIT :limit"
         ))?;
-        let (account, environment) = account_of(&reader, batch.id)?;
         let mut rows = statement.query(named_params! {
-            ":account": account, ":environment": environment, ":batch": batch.id,
+            ":batch": batch.id,
             ":sent_at": millis(after.sent_at), ":id": after.id, ":limit": limit,
         })?;
         let mut open = Vec::new();
@@ -346,9 +353,8 @@ impl Ledger {
         rows::orders(
             &self.reader(),
             &format!(
-                "INDEXED BY orders_open WHERE account = :account AND environment = :environment \
-                 AND (:batch IS NULL OR batch_id = :batch) AND {} AND topup_id IN (SELECT value FROM json_each(:ids))",
-                rows::open_condition()
+                "{OPEN_ONES} AND account = :account AND environment = :environment \
+                 AND (:batch IS NULL OR batch_id = :batch) AND topup_id IN (SELECT value FROM json_each(:ids))"
             ),
             named_params! {
                 ":account": account.username, ":environment": environment,
@@ -381,7 +387,8 @@ impl Ledger {
             }
         }
         let mut statement = reader.prepare_cached(&format!(
-            "SELECT {ORDER_COLUMNS} FROM orders WHERE batch_id = ?1 AND row IS NULL ORDER BY id"
+            "SELECT {ORDER_COLUMNS} FROM orders WHERE id IN (SELECT id FROM {BATCH_ORDERS_NOT_OPEN} AND batch_id = ?1 \
+             AND row IS NULL UNION ALL SELECT id FROM {OPEN_ORDERS} AND batch_id = ?1 AND row IS NULL) ORDER BY id"
         ))?;
         let mut rows = statement.query([batch.id])?;
         while let Some(row) = rows.next()? {

@@ -6,13 +6,16 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, named_params, par
 
 use super::batches::{Batch, PLANNED_COLUMNS, PlannedRow, read_planned};
 use super::guard::{CapPassed, Guard, guarded, paid_today};
-use super::rows::{Attempt, ORDER_COLUMNS, millis, read_order};
+use super::rows::{Attempt, BATCH_ORDERS_NOT_OPEN, OPEN_ORDERS, ORDER_COLUMNS, millis, read_order};
 use super::writes::{
-    Change, Changes, Moves, NewMove, OrderKey, Written, insert_attempt, insert_move, stored,
+    Change, Changes, Moves, NewMove, OrderKey, Written, changed, insert_attempt, insert_move, stored,
 };
 use super::{Begun, Ledger, LedgerError, Result};
-use crate::domain::{Account, Intent, Order, State};
+use crate::domain::{Account, Amount, Intent, Order, State};
 use crate::promise::{Rule, holds};
+
+/// Rows that are written before others have the processor.
+const ROWS_AT_A_STRETCH: usize = 32;
 
 /// What must hold for a row to be claimed, and how its request will look.
 #[derive(Debug, Clone)]
@@ -75,54 +78,76 @@ impl Ledger {
         cursor: ClaimCursor,
         limit: u32,
     ) -> Result<Claims> {
-        let owner = self.owner_name()?.to_owned();
-        let (account, batch) = (account.clone(), batch.clone());
-        self.writer
+        let owner = self.owner_name()?;
+        let (request, at) = (rules.request, stored(rules.at));
+        let (its_owner, its_account, its_batch) = (owner.to_owned(), account.clone(), batch.clone());
+        let (mut claims, claimed) = self
+            .writer
             .write_whole(move |connection| {
                 let mut claiming = Claiming {
                     connection,
                     insert: connection.prepare_cached(INSERT_ROW)?,
                     moves: Moves::on(connection)?,
-                    account: &account,
-                    batch: &batch,
-                    owner: &owner,
+                    account: &its_account,
+                    batch: &its_batch,
+                    owner: &its_owner,
                     rules: &rules,
                     limit,
                     claims: Claims {
                         cursor,
                         ..Claims::default()
                     },
+                    claimed: Vec::new(),
                 };
                 claiming.returned()?;
                 claiming.waiting()?;
-                Ok(claiming.claims)
+                Ok((claiming.claims, claiming.claimed))
             })
-            .await
+            .await?;
+        let written = claimed.into_iter().map(|(key, claimed)| {
+            let order = match claimed {
+                Claimed::New(row) => sent_first(row, account, batch, owner, at),
+                Claimed::Returned(order) => *order,
+            };
+            let (_, request) = request(&order.intent);
+            Written {
+                order,
+                key,
+                attempt: None,
+                request,
+            }
+        });
+        claims.written = written.collect();
+        Ok(claims)
     }
 
     /// Moves many orders in one transaction. Each answer is its own: an order that somebody else has changed leaves
     /// the others alone.
-    pub async fn change_all<C>(&self, changes: C) -> Result<Vec<Result<Order>>>
-    where
-        C: IntoIterator<Item = (Order, Change)> + Send + 'static,
-    {
-        self.writer
+    pub async fn change_all(&self, changes: Vec<Box<(Order, Change)>>) -> Result<Vec<Result<Order>>> {
+        let (changes, written) = self
+            .writer
             .write_whole(move |connection| {
-                let changes = changes.into_iter();
-                let mut answers = Vec::with_capacity(changes.size_hint().0);
-                let mut written = Changes::on(connection)?;
-                for (order, change) in changes {
-                    match written.apply(order, change) {
-                        Err(error @ (LedgerError::Stale(_) | LedgerError::Illegal(_))) => {
-                            answers.push(Err(error));
+                let mut written = Vec::with_capacity(changes.len());
+                let mut writing = Changes::on(connection)?;
+                for (nth, change) in changes.iter().enumerate() {
+                    give_way(nth);
+                    let (order, change) = &**change;
+                    match writing.apply(order, change) {
+                        applied @ (Ok(()) | Err(LedgerError::Stale(_) | LedgerError::Illegal(_))) => {
+                            written.push(applied);
                         }
                         Err(error) => return Err(error),
-                        Ok(order) => answers.push(Ok(order)),
                     }
                 }
-                Ok(answers)
+                // What this thread has not made it does not take apart: two threads that do are in each other's way.
+                Ok((changes, written))
             })
-            .await
+            .await?;
+        let orders = changes.into_iter().zip(written).map(|(change, written)| {
+            let (order, change) = *change;
+            written.map(|()| changed(order, change))
+        });
+        Ok(orders.collect())
     }
 
     /// Takes over the orders of a batch whose answers were lost: those that were `sending` when their process ended
@@ -157,7 +182,7 @@ impl Ledger {
         let orders = {
             let reader = self.reader();
             let mut statement = reader.prepare_cached(&format!(
-                "SELECT {ORDER_COLUMNS} FROM orders WHERE batch_id = ?1 AND state IN ('sending', 'unknown')"
+                "SELECT {ORDER_COLUMNS} FROM {OPEN_ORDERS} AND batch_id = ?1 AND state IN ('sending', 'unknown')"
             ))?;
             let mut rows = statement.query([batch.id])?;
             let mut orders = Vec::new();
@@ -170,6 +195,14 @@ impl Ledger {
             .into_iter()
             .filter(|order| !self.is_being_sent(order))
             .collect())
+    }
+}
+
+/// Between some rows of a long transaction others have the processor: without that, whoever answers or sends can wait
+/// for milliseconds.
+fn give_way(nth: usize) {
+    if nth % ROWS_AT_A_STRETCH == ROWS_AT_A_STRETCH - 1 {
+        std::thread::yield_now();
     }
 }
 
@@ -239,6 +272,29 @@ struct Claiming<'a> {
     rules: &'a ClaimRules,
     limit: u32,
     claims: Claims,
+    /// What [`Claims::written`] is made of, by the thread that needs it.
+    claimed: Vec<(OrderKey, Claimed)>,
+}
+
+/// A row that stands as `sending`.
+enum Claimed {
+    /// A new order.
+    New(PlannedRow),
+    /// One that had come back to `planned`.
+    Returned(Box<Order>),
+}
+
+/// The order of a row that is claimed for the first time.
+fn sent_first(row: PlannedRow, account: &Account, batch: &Batch, owner: &str, at: Timestamp) -> Order {
+    Order {
+        state: State::Sending,
+        revision: 1,
+        attempts: 1,
+        sent_at: Some(at),
+        owner: Some(owner.to_owned()),
+        batch: Some(batch.label.to_string()),
+        ..row.order(account, at)
+    }
 }
 
 impl Claiming<'_> {
@@ -246,15 +302,15 @@ impl Claiming<'_> {
         if self.claims.over_cap.is_some() {
             return 0;
         }
-        let written = u32::try_from(self.claims.written.len()).unwrap_or(u32::MAX);
-        self.limit.saturating_sub(written)
+        let claimed = u32::try_from(self.claimed.len()).unwrap_or(u32::MAX);
+        self.limit.saturating_sub(claimed)
     }
 
     /// Orders that came back to `planned`: nothing was made by them, or they were proved absent.
     fn returned(&mut self) -> Result<()> {
         let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT {ORDER_COLUMNS}, id, again FROM orders \
-             WHERE batch_id = ?1 AND state = 'planned' AND row IS NOT NULL AND id > ?2 \
+            "SELECT {ORDER_COLUMNS}, id, again FROM {BATCH_ORDERS_NOT_OPEN} \
+             AND batch_id = ?1 AND state = 'planned' AND row IS NOT NULL AND id > ?2 \
              ORDER BY id LIMIT ?3"
         ))?;
         let mut rows = statement.query((self.batch.id, self.claims.cursor.returned, self.left()))?;
@@ -290,7 +346,7 @@ impl Claiming<'_> {
         let at = millis(self.rules.at);
         self.connection
             .prepare_cached(
-                "UPDATE orders SET state = 'sending', attempts = attempts + 1, owner = ?2, revision = revision + 1, \
+                "UPDATE orders SET state = 'sending', is_open = 1, attempts = attempts + 1, owner = ?2, revision = revision + 1, \
                  updated_at = ?3, sent_at = ?3, their_at = ?4, message = NULL, settled_by = NULL WHERE id = ?1",
             )?
             .execute((id, self.owner, at, millis(self.rules.their_at)))?;
@@ -314,7 +370,9 @@ impl Claiming<'_> {
             settled_by: None,
             ..read
         };
-        self.write(id, order);
+        self.count(order.intent.amount);
+        self.claimed
+            .push((OrderKey(id), Claimed::Returned(Box::new(order))));
         Ok(())
     }
 
@@ -339,7 +397,8 @@ impl Claiming<'_> {
         }
         self.claims.is_exhausted = u32::try_from(found.len()).unwrap_or(u32::MAX) < limit;
         let (mut last, mut held) = (None, Vec::new());
-        for row in found {
+        for (nth, row) in found.into_iter().enumerate() {
+            give_way(nth);
             let number = row.row;
             match self.guarded(&row.intent, row.again)? {
                 Some(Begun::OverCap(passed)) if passed.is_of_the_day() => {
@@ -401,31 +460,16 @@ impl Claiming<'_> {
             why: None,
             request_id: None,
         })?;
-        let moment = stored(self.rules.at);
-        let order = Order {
-            state: State::Sending,
-            revision: 1,
-            attempts: 1,
-            sent_at: Some(moment),
-            owner: Some(self.owner.to_owned()),
-            batch: Some(self.batch.label.to_string()),
-            ..row.order(self.account, moment)
-        };
-        self.write(id, order);
+        self.count(row.intent.amount);
+        self.claimed.push((OrderKey(id), Claimed::New(row)));
         Ok(true)
     }
 
-    fn write(&mut self, id: i64, order: Order) {
-        let (_, request) = (self.rules.request)(&order.intent);
+    /// A row that is claimed counts against the cap of the day.
+    fn count(&mut self, amount: Amount) {
         if let Some((_, used)) = &mut self.claims.cursor.today {
-            *used = used.saturating_add(u64::from(order.intent.amount.dinars()));
+            *used = used.saturating_add(u64::from(amount.dinars()));
         }
-        self.claims.written.push(Written {
-            order,
-            key: OrderKey(id),
-            attempt: None,
-            request,
-        });
     }
 
     /// The row is an order of another command from now on: it counts with the sheet all the same.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, ToSql, named_params};
 
-use super::rows::{self, Attempt, millis, read_attempt, state_words};
+use super::rows::{self, Attempt, OPEN_ORDERS, millis, read_attempt, state_words};
 use super::{Ledger, LedgerError, Result};
 use crate::domain::{Account, Label, Order, Phone, Ref, State};
 
@@ -99,10 +99,7 @@ fn picking(states: &[State]) -> (&'static str, String) {
         .all(|state| state.is_open() == states.contains(state));
     match states {
         [] => ("", String::new()),
-        _ if is_the_open_ones => (
-            "INDEXED BY orders_open ",
-            format!(" AND {}", rows::open_condition()),
-        ),
+        _ if is_the_open_ones => ("INDEXED BY orders_open ", " AND is_open = 1".to_owned()),
         [only] => {
             let index = match only {
                 State::Conflict => "INDEXED BY orders_clashing ",
@@ -166,11 +163,10 @@ impl Ledger {
     /// How many orders are open, but for what is in hand. Reads little more than their index.
     pub fn open_count(&self, account: &Account, in_hand: InHand<'_>) -> Result<OpenCount> {
         let query = format!(
-            "SELECT count(*), min(sent_at) FROM orders INDEXED BY orders_open {OF_ACCOUNT} AND {} \
+            "SELECT count(*), min(sent_at) FROM {OPEN_ORDERS} AND account = :account AND environment = :environment \
              AND (:ref IS NULL OR ref <> :ref) AND (:batch IS NULL OR batch_id IS NULL \
              OR batch_id <> coalesce((SELECT id FROM batches WHERE account = :account AND environment = :environment \
-             AND label = :batch), 0))",
-            rows::open_condition()
+             AND label = :batch), 0))"
         );
         let environment = account.environment.word();
         let (count, oldest): (u32, Option<i64>) = self.reader().query_row(

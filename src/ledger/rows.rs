@@ -244,13 +244,13 @@ pub(super) fn state_words(wanted: impl Fn(State) -> bool) -> String {
     words.join(", ")
 }
 
-/// The condition that an order is open, in the very words of the index of open orders: of a list of words the database
-/// does not see that it says the same.
-pub(super) fn open_condition() -> String {
-    let open = State::ALL.into_iter().filter(|state| state.is_open());
-    let terms: Vec<_> = open.map(|state| format!("state = '{}'", state.word())).collect();
-    format!("({})", terms.join(" OR "))
-}
+/// Behind `orders`: the open ones, found by their index, which has `batch_id` and `sent_at` at hand.
+pub(super) const OPEN_ONES: &str = "INDEXED BY orders_open WHERE is_open = 1";
+/// The same with its table.
+pub(super) const OPEN_ORDERS: &str = "orders INDEXED BY orders_open WHERE is_open = 1";
+/// The orders of batches that are not open, found by theirs: `batch_id`, `state` and `row` are at hand in it.
+pub(super) const BATCH_ORDERS_NOT_OPEN: &str =
+    "orders INDEXED BY orders_not_open WHERE is_open = 0 AND batch_id IS NOT NULL";
 
 /// Runs a query whose rows are orders.
 pub(super) fn orders(

@@ -23,13 +23,14 @@ const BUSY_WAIT: Duration = Duration::from_secs(15);
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
 /// What brings schema N to N + 1. Only ever appended to.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("schema_1.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
     include_str!("schema_5.sql"),
     include_str!("schema_6.sql"),
+    include_str!("schema_7.sql"),
 ];
 
 /// The newest schema known here.
@@ -505,16 +506,20 @@ mod tests {
         for forbidden in [
             "DELETE FROM orders",
             "UPDATE orders SET phone = '0'",
-            "UPDATE orders SET state = 'accepted' WHERE id = 7",
+            "UPDATE orders SET state = 'accepted', is_open = 1 WHERE id = 7",
             "UPDATE orders SET state = 'elsewhere' WHERE id = 9",
             "INSERT INTO attempts (order_id, endpoint, path, started_at) VALUES (8, 'send', '/', 1)",
         ] {
             assert!(now.execute_batch(forbidden).is_err(), "{forbidden}");
         }
-        for word in State::ALL.map(State::word) {
-            now.execute_batch(&format!(
-                "SAVEPOINT try; UPDATE orders SET state = '{word}' WHERE id = 9; ROLLBACK TO try; RELEASE try"
-            ))?;
+        for state in State::ALL {
+            let set = |is_open: bool| {
+                let update = format!("UPDATE orders SET state = '{state}', is_open = {is_open} WHERE id = 9");
+                let tried = now.execute_batch(&format!("SAVEPOINT try; {update}"));
+                now.execute_batch("ROLLBACK TO try; RELEASE try").and(tried)
+            };
+            set(state.is_open())?;
+            assert!(set(!state.is_open()).is_err(), "{state}");
         }
         Ok(())
     }

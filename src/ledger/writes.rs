@@ -1,6 +1,8 @@
 //! What changes the ledger. Guards and moves are checked in the transaction that writes, so that two processes
 //! can't both pass them.
 
+use std::sync::LazyLock;
+
 use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, named_params, params};
 
@@ -184,10 +186,9 @@ impl Ledger {
     /// # Errors
     /// `Stale` when another process has changed it, `Illegal` for a move that there is not.
     pub async fn change(&self, order: &Order, change: Change) -> Result<Order> {
-        let order = order.clone();
-        self.writer
-            .write_whole(move |connection| Changes::on(connection)?.apply(order, change))
-            .await
+        let changed = self.change_all(vec![Box::new((order.clone(), change))]).await?;
+        let stale = || LedgerError::Stale(order.intent.reference.clone());
+        changed.into_iter().next().unwrap_or_else(|| Err(stale()))
     }
 
     /// Notes a call about an order that changes nothing.
@@ -276,7 +277,7 @@ fn send_again(
         )));
     }
     connection.prepare_cached(
-        "UPDATE orders SET state = 'sending', attempts = attempts + :counts, owner = :owner, revision = revision + 1, \
+        "UPDATE orders SET state = 'sending', is_open = 1, attempts = attempts + :counts, owner = :owner, revision = revision + 1, \
          updated_at = :at, sent_at = :at, message = NULL, settled_by = NULL, cost = coalesce(:cost, cost) WHERE id = :id",
     )?
     .execute(named_params! {
@@ -296,6 +297,7 @@ fn send_again(
 pub(super) struct Changes<'c> {
     connection: &'c Connection,
     update: CachedStatement<'c>,
+    update_openness: CachedStatement<'c>,
     moves: Moves<'c>,
     attempts: CachedStatement<'c>,
 }
@@ -304,7 +306,8 @@ impl<'c> Changes<'c> {
     pub fn on(connection: &'c Connection) -> Result<Self> {
         Ok(Self {
             connection,
-            update: connection.prepare_cached(UPDATE_ORDER)?,
+            update: connection.prepare_cached(&UPDATE_ORDER)?,
+            update_openness: connection.prepare_cached(&UPDATE_OPENNESS)?,
             moves: Moves::on(connection)?,
             attempts: connection.prepare_cached(INSERT_ATTEMPT)?,
         })
@@ -312,7 +315,7 @@ impl<'c> Changes<'c> {
 
     /// Writes a change of an order as it was read. The revision is the lock: it grows with every change, so an order
     /// that still has it is in the state that was read. Fails before it has written anything, or with the disk.
-    pub fn apply(&mut self, read: Order, change: Change) -> Result<Order> {
+    pub fn apply(&mut self, read: &Order, change: &Change) -> Result<()> {
         let is_move = read.state != change.to;
         let by_hand = change.settled_by == Some(SettledBy::Operator) && read.state.may_be_settled();
         if is_move && !by_hand {
@@ -320,10 +323,10 @@ impl<'c> Changes<'c> {
         }
         let id = match change.key {
             Some(OrderKey(id)) => id,
-            None => order_id(self.connection, &read)?,
+            None => order_id(self.connection, read)?,
         };
-        if !self.update(id, &read, &change, is_move)? {
-            return Err(LedgerError::Stale(read.intent.reference));
+        if !self.update(id, read, change, is_move)? {
+            return Err(LedgerError::Stale(read.intent.reference.clone()));
         }
         if is_move {
             self.moves.insert(&NewMove {
@@ -343,12 +346,17 @@ impl<'c> Changes<'c> {
         if let Some(asked) = &change.asked {
             put_attempt(&mut self.attempts, id, asked)?;
         }
-        Ok(changed(read, change, is_move))
+        Ok(())
     }
 
     /// The parameters stand by their places: looking them up by name costs as much as the update.
     fn update(&mut self, id: i64, read: &Order, change: &Change, is_move: bool) -> Result<bool> {
-        let changed = self.update.execute(params![
+        let update = if read.state.is_open() == change.to.is_open() {
+            &mut self.update
+        } else {
+            &mut self.update_openness
+        };
+        let changed = update.execute(params![
             change.to.word(),
             millis(change.at),
             change.provider_status.as_ref().map(ProviderStatus::word),
@@ -372,19 +380,33 @@ impl<'c> Changes<'c> {
     }
 }
 
-const UPDATE_ORDER: &str = "UPDATE orders SET state = ?1, revision = revision + 1, updated_at = ?2, \
-     provider_status = coalesce(?3, provider_status), topup_id = coalesce(?4, topup_id), \
-     provider_ref = coalesce(?5, provider_ref), cost = coalesce(?6, cost), \
-     message = CASE WHEN ?7 THEN ?8 ELSE coalesce(?8, message) END, \
-     offers = coalesce(?9, offers), request_id = coalesce(?10, request_id), \
-     settled_by = coalesce(?11, settled_by), note = coalesce(?12, note), \
-     their_at = coalesce(?13, their_at), owner = CASE WHEN ?14 THEN owner ELSE NULL END, \
-     charged = CASE WHEN NOT ?7 OR ?1 <> 'refunded' THEN charged \
-         WHEN state = 'conflict' THEN '0' ELSE coalesce(nullif(?6, '0'), cost) END \
-     WHERE id = ?15 AND revision = ?16 AND ref = ?17";
+/// The change of an order that stays open, or not open: the index of open orders is not touched by it.
+static UPDATE_ORDER: LazyLock<String> = LazyLock::new(|| update_order(""));
+/// The change of an order that is open no more, or again.
+static UPDATE_OPENNESS: LazyLock<String> = LazyLock::new(|| {
+    let open = State::ALL.into_iter().filter(|state| state.is_open());
+    let terms: Vec<_> = open.map(|state| format!("?1 = '{state}'")).collect();
+    update_order(&format!(", is_open = ({})", terms.join(" OR ")))
+});
+
+fn update_order(further: &str) -> String {
+    format!(
+        "UPDATE orders SET state = ?1, revision = revision + 1, updated_at = ?2, \
+         provider_status = coalesce(?3, provider_status), topup_id = coalesce(?4, topup_id), \
+         provider_ref = coalesce(?5, provider_ref), cost = coalesce(?6, cost), \
+         message = CASE WHEN ?7 THEN ?8 ELSE coalesce(?8, message) END, \
+         offers = coalesce(?9, offers), request_id = coalesce(?10, request_id), \
+         settled_by = coalesce(?11, settled_by), note = coalesce(?12, note), \
+         their_at = coalesce(?13, their_at), owner = CASE WHEN ?14 THEN owner ELSE NULL END, \
+         charged = CASE WHEN NOT ?7 OR ?1 <> 'refunded' THEN charged \
+             WHEN state = 'conflict' THEN '0' ELSE coalesce(nullif(?6, '0'), cost) END{further} \
+         WHERE id = ?15 AND revision = ?16 AND ref = ?17"
+    )
+}
 
 /// The order as it stands in the ledger behind a change: what [`Changes::apply`] writes, without reading it again.
-fn changed(mut order: Order, change: Change, is_move: bool) -> Order {
+pub(super) fn changed(mut order: Order, change: Change) -> Order {
+    let is_move = order.state != change.to;
     order.state = change.to;
     order.revision += 1;
     order.updated_at = stored(change.at);

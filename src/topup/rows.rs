@@ -78,7 +78,7 @@ impl Desk {
             let (order, change) = &*answer.0;
             (Box::new(order.clone()), change.why.clone())
         });
-        let changes = answers.into_iter().map(|answer| *answer.0);
+        let changes = answers.into_iter().map(|answer| answer.0).collect();
         let stored = self.ledger.change_all(changes).await;
         let unrecorded = |source| {
             let (order, answered) = first.unzip();
@@ -124,7 +124,7 @@ impl Desk {
                 key: Some(written.key),
                 ..Change::to(to, at, why)
             };
-            Ok((written.order, change))
+            Ok(Box::new((written.order, change)))
         });
         let changes = changes.collect::<Result<Vec<_>>>()?;
         let stored = self.ledger.change_all(changes).await?;

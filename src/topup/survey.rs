@@ -106,7 +106,7 @@ impl Desk {
             };
             let attempt = attempt_about(&exchange, seen.status.word(), text);
             match self.news(&order, &seen, attempt.clone()) {
-                Some(change) => changes.push((order, change)),
+                Some(change) => changes.push(Box::new((order, change))),
                 // The list proves too little of it, or shows another one's details: asked about by itself.
                 None if order.state == State::Unknown || is_in_doubt(&order, &seen) => wanted.put_back(order),
                 None => {
@@ -114,11 +114,11 @@ impl Desk {
                         asked: Some(attempt),
                         ..Change::to(order.state, self.clock.now(), "asked again")
                     };
-                    changes.push((order, change));
+                    changes.push(Box::new((order, change)));
                 }
             }
         }
-        let before: Vec<_> = changes.iter().map(|(order, _)| order.clone()).collect();
+        let before: Vec<_> = changes.iter().map(|change| change.0.clone()).collect();
         let mut shown = Vec::with_capacity(before.len());
         for (changed, order) in self.ledger.change_all(changes).await?.into_iter().zip(before) {
             shown.push(match changed {

@@ -120,9 +120,9 @@ impl Desk {
             let news = self.news(&order, &seen, attempt);
             // An unknown order without news is one that the list proves too little of.
             swept.seen += usize::from(news.is_some() || order.state != State::Unknown);
-            changes.extend(news.map(|change| (order, change)));
+            changes.extend(news.map(|change| Box::new((order, change))));
         }
-        let read: Vec<_> = changes.iter().map(|(order, _)| order.clone()).collect();
+        let read: Vec<_> = changes.iter().map(|change| change.0.clone()).collect();
         for (changed, read) in self.ledger.change_all(changes).await?.into_iter().zip(read) {
             let order = match changed {
                 Ok(order) => order,

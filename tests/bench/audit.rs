@@ -69,9 +69,9 @@ fn fill(path: &Path) -> Result<(), Box<dyn Error>> {
              VALUES (0, 1795684274292, 'consented', 'amine', 1000, 'desk-1', 4711, '0.1.0', 'oneclick batch november.csv',
              '+213770000000', 'production', '[]');
          WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ORDERS})
-         INSERT INTO orders (account, environment, ref, state, phone, plan, operator, amount, created_at, updated_at)
+         INSERT INTO orders (account, environment, ref, state, phone, plan, operator, amount, is_open, created_at, updated_at)
              SELECT '+213770000000', 'production', printf('november-%012x', i * 7919), 'fulfilled',
-             printf('0770%06d', i), 'PREPAID_DJEZZY', 'Djezzy', 500, 1795684274292, 1795684274292 FROM n;
+             printf('0770%06d', i), 'PREPAID_DJEZZY', 'Djezzy', 500, 0, 1795684274292, 1795684274292 FROM n;
          INSERT INTO moves (order_id, at, from_state, to_state, why, act_id)
              SELECT id, 1795684274292, NULL, 'sending', NULL, 1 FROM orders;
          INSERT INTO moves (order_id, at, from_state, to_state, why, act_id, request_id)

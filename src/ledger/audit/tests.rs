@@ -508,7 +508,7 @@ async fn rows_that_are_changed_behind_the_log_are_found() -> Outcome {
         ),
         ("DELETE FROM moves WHERE id = 3", &[RowMissing]),
         (
-            "UPDATE orders SET state = 'fulfilled' WHERE ref = 'order-0'",
+            "UPDATE orders SET state = 'fulfilled', is_open = 0 WHERE ref = 'order-0'",
             &[OtherState],
         ),
     ];

@@ -93,7 +93,7 @@ impl Planner {
         transaction.execute("UPDATE batches SET sheet_id = ?2 WHERE id = ?1", [batch, sheet])?;
         let of_sheet = "SELECT order_id FROM sheet_rows WHERE sheet_id = ?2 AND order_id IS NOT NULL";
         let gone = format!("batch_id = ?1 AND row IS NOT NULL AND id NOT IN ({of_sheet})");
-        let dropped = format!("{gone} AND state = 'planned'");
+        let dropped = format!("is_open = 0 AND {gone} AND state = 'planned'");
         let why = "no longer in the sheet";
         transaction.execute(
             &format!(
@@ -108,10 +108,13 @@ impl Planner {
             ),
             params![batch, sheet, at, why],
         )?;
-        transaction.execute(
-            &format!("UPDATE orders SET row = NULL WHERE {gone}"),
-            [batch, sheet],
-        )?;
+        // Open or not: a batch's orders are in two indexes.
+        for part in ["is_open = 1", "is_open = 0"] {
+            transaction.execute(
+                &format!("UPDATE orders SET row = NULL WHERE {part} AND {gone}"),
+                [batch, sheet],
+            )?;
+        }
         plan_again(&transaction, batch, sheet, at, new.act)?;
         transaction.execute(
             "UPDATE sheets SET elsewhere = (SELECT count(*) FROM sheet_rows JOIN orders ON orders.id = order_id \

@@ -19,12 +19,13 @@ CREATE TABLE orders (
     created_at  INTEGER NOT NULL ON CONFLICT REPLACE DEFAULT 1767225600000,
     updated_at  INTEGER NOT NULL ON CONFLICT REPLACE DEFAULT 1767225600000,
     sent_at     INTEGER,
-    UNIQUE (account, environment, ref)
+    is_open     INTEGER NOT NULL ON CONFLICT REPLACE DEFAULT 0,
+    UNIQUE (ref, account, environment)
 ) STRICT;
 
-CREATE INDEX orders_by_phone ON orders (account, environment, phone, sent_at);
-CREATE INDEX orders_by_time ON orders (account, environment, created_at);
-CREATE INDEX orders_by_sending ON orders (account, environment, sent_at);
-CREATE INDEX orders_open ON orders (account, environment, sent_at)
-    WHERE (state = 'sending' OR state = 'accepted' OR state = 'in_review' OR state = 'unknown');
-CREATE INDEX orders_by_batch ON orders (batch_id, state) WHERE batch_id IS NOT NULL;
+CREATE INDEX orders_by_phone ON orders (phone, sent_at);
+CREATE INDEX orders_by_time ON orders (created_at);
+CREATE INDEX orders_by_sending ON orders (sent_at);
+CREATE INDEX orders_open ON orders (batch_id, sent_at) WHERE is_open = 1;
+CREATE INDEX orders_not_open ON orders (batch_id, state) WHERE is_open = 0 AND batch_id IS NOT NULL;
+CREATE INDEX orders_unknown ON orders (batch_id, sent_at) WHERE state = 'unknown';

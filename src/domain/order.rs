@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use compact_str::CompactString;
 use jiff::Timestamp;
 
 use super::{Account, Amount, Money, Operator, Phone, PlanCode, Ref, State};
@@ -22,13 +23,13 @@ pub struct Intent {
 
 /// The provider's id of an order: 24 hexadecimal digits so far, opaque here.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct TopupId(String);
+pub struct TopupId(CompactString);
 
 impl TopupId {
     /// Takes the provider's text; none where there is nothing in it.
     pub fn new(text: &str) -> Option<Self> {
         let trimmed = text.trim();
-        (!trimmed.is_empty() && trimmed.len() <= 200).then(|| Self(trimmed.to_owned()))
+        (!trimmed.is_empty() && trimmed.len() <= 200).then(|| Self(trimmed.into()))
     }
 
     /// The text.

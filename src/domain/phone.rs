@@ -3,11 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
+use compact_str::CompactString;
+
 use super::cell::{self, CellNote};
 
 /// An Algerian mobile number in the national form that the API takes: `0778037340`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Phone(String);
+pub struct Phone(CompactString);
 
 /// What was done to a number on the way in; told to the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -108,7 +110,7 @@ impl Phone {
     pub fn read(raw: &str) -> Result<PhoneReading, PhoneError> {
         if is_plain(raw) {
             return Ok(PhoneReading {
-                phone: Self(raw.to_owned()),
+                phone: Self(raw.into()),
                 notes: Vec::new(),
             });
         }
@@ -279,7 +281,7 @@ fn mobile(national: String, raw: &str) -> Result<Phone, PhoneError> {
         });
     }
     if national.starts_with('0') && matches!(second, Some('5'..='7')) {
-        Ok(Phone(national))
+        Ok(Phone(national.into()))
     } else {
         Err(PhoneError::NotMobile(value()))
     }

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
+use compact_str::CompactString;
+
 use super::{Amount, Money, Multiplier, Phone, shown};
 
 /// The code of a plan, as the provider spells it; upper and lower case differ (`GETMENU_Mobilis`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PlanCode(String);
+pub struct PlanCode(CompactString);
 
 /// A text that can be no plan code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,7 +34,7 @@ impl FromStr for PlanCode {
                 .chars()
                 .all(|c| c.is_alphanumeric() || "_-.+ ".contains(c))
         {
-            Ok(Self(trimmed.to_owned()))
+            Ok(Self(trimmed.into()))
         } else {
             Err(PlanCodeError(shown(text)))
         }

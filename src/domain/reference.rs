@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use compact_str::{CompactString, format_compact};
+
 /// The longest ref that is sent. The provider documents no limit for mobile; its other pages say 100.
 const LONGEST: usize = 100;
 /// The longest ref that the tool makes itself (design, section 4).
@@ -14,7 +16,7 @@ pub const NONCE_LENGTH: usize = 6;
 
 /// A reference. Two orders of one account never share it; the provider refuses the second.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Ref(String);
+pub struct Ref(CompactString);
 
 /// Why a text is no ref. Each message says how to mend it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,7 +60,7 @@ impl Ref {
 
     /// Whether the provider's `theirs` can mean this ref, whatever stands in front of it.
     pub fn may_be_meant_by(&self, theirs: &str) -> bool {
-        theirs.ends_with(&self.0)
+        theirs.ends_with(self.as_str())
     }
 
     /// The form that the provider stores: `API-<username>-<ref>`.
@@ -69,7 +71,7 @@ impl Ref {
     /// A ref that the tool has made from parts that are sound.
     pub(super) fn made(text: String) -> Self {
         debug_assert!(text.len() <= LONGEST_OF_OURS, "{text}");
-        Self(text)
+        Self(text.into())
     }
 }
 
@@ -97,7 +99,7 @@ impl FromStr for Ref {
         if text == "." || text == ".." {
             return Err(RefError::Dots(text.to_owned()));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 }
 
@@ -124,7 +126,7 @@ impl RefPrefix {
     ///
     /// The nonce must be [`NONCE_LENGTH`] characters of `0-9a-z`, drawn anew for each ref.
     pub fn make(&self, unix_ms: u64, nonce: &str) -> Ref {
-        Ref(format!("{}-{unix_ms}-{nonce}", self.0))
+        Ref(format_compact!("{}-{unix_ms}-{nonce}", self.0))
     }
 }
 

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Statement, ToSql, named_params};
 
 use super::rows::{
-    self, BATCH_ORDERS_NOT_OPEN, Cells, OPEN_ONES, OPEN_ORDERS, ORDER_COLUMNS, millis, moment, optional,
-    read_order, required, state_words,
+    self, Cells, NOT_OPEN_OF_BATCH, OPEN, ORDER_COLUMNS, millis, moment, optional, read_order, required,
+    state_words,
 };
 use super::{Filter, Ledger, LedgerError, Result};
 use crate::domain::{Account, Amount, Intent, Label, Money, Operator, Order, Phone, Ref, State};
@@ -155,8 +155,8 @@ impl Ledger {
         let mut standings = Standings::default();
         let by_state = "GROUP BY state, row IS NULL";
         let mut statement = reader.prepare_cached(&format!(
-            "SELECT state, row IS NULL, count(*) FROM {BATCH_ORDERS_NOT_OPEN} AND batch_id = ?1 {by_state} \
-             UNION ALL SELECT state, row IS NULL, count(*) FROM {OPEN_ORDERS} AND batch_id = ?1 {by_state}"
+            "SELECT state, row IS NULL, count(*) FROM orders {NOT_OPEN_OF_BATCH} AND batch_id = ?1 {by_state} \
+             UNION ALL SELECT state, row IS NULL, count(*) FROM orders {OPEN} AND batch_id = ?1 {by_state}"
         ))?;
         let mut rows = statement.query([batch.id])?;
         while let Some(row) = rows.next()? {
@@ -184,7 +184,7 @@ impl Ledger {
         let accepted: i64 = self
             .reader()
             .prepare_cached(&format!(
-                "SELECT count(*) FROM {OPEN_ORDERS} AND batch_id = ?1 AND state = 'accepted'"
+                "SELECT count(*) FROM orders {OPEN} AND batch_id = ?1 AND state = 'accepted'"
             ))?
             .query_row([batch.id], |row| row.get(0))?;
         Ok(count(accepted))
@@ -265,8 +265,8 @@ impl Ledger {
         let reader = self.reader();
         let states = state_words(State::may_have_paid);
         let mut statement = reader.prepare_cached(&format!(
-            "SELECT amount, cost FROM {BATCH_ORDERS_NOT_OPEN} AND batch_id = ?1 AND row IS NOT NULL AND state IN ({states}) \
-             UNION ALL SELECT amount, cost FROM {OPEN_ORDERS} AND batch_id = ?1 AND row IS NOT NULL AND state IN ({states}) \
+            "SELECT amount, cost FROM orders {NOT_OPEN_OF_BATCH} AND batch_id = ?1 AND row IS NOT NULL AND state IN ({states}) \
+             UNION ALL SELECT amount, cost FROM orders {OPEN} AND batch_id = ?1 AND row IS NOT NULL AND state IN ({states}) \
              UNION ALL SELECT o.amount, o.cost FROM sheets JOIN sheet_rows AS s ON s.sheet_id = sheets.id \
              JOIN orders AS o ON o.id = s.order_id WHERE sheets.id = ?2 AND sheets.elsewhere > 0 \
              AND o.batch_id IS NOT ?1 AND o.state IN ({states})"
@@ -290,7 +290,7 @@ impl Ledger {
     pub fn each_waiting(&self, batch: &Batch, each: &mut dyn FnMut(&ToSend<'_>) -> Result<()>) -> Result<()> {
         let reader = self.reader();
         let mut returned = reader.prepare_cached(&format!(
-            "SELECT row, operator, plan, amount, cost FROM {BATCH_ORDERS_NOT_OPEN} AND batch_id = ?1 \
+            "SELECT row, operator, plan, amount, cost FROM orders {NOT_OPEN_OF_BATCH} AND batch_id = ?1 \
              AND state = 'planned' ORDER BY row"
         ))?;
         walk_to_send(&mut returned, &[&batch.id], each)?;
@@ -318,7 +318,7 @@ impl Ledger {
     pub fn open_rows(&self, batch: &Batch, after: OpenRow, limit: u32) -> Result<Vec<OpenRow>> {
         let reader = self.reader();
         let mut statement = reader.prepare_cached(&format!(
-            "SELECT id, state, sent_at, their_at, updated_at FROM {OPEN_ORDERS} AND batch_id = :batch \
+            "SELECT id, state, sent_at, their_at, updated_at FROM orders {OPEN} AND batch_id = :batch \
              AND sent_at >= :sent_at AND (sent_at > :sent_at OR id > :id) ORDER BY sent_at, id LIMIT :limit"
         ))?;
         let mut rows = statement.query(named_params! {
@@ -353,7 +353,7 @@ impl Ledger {
         rows::orders(
             &self.reader(),
             &format!(
-                "{OPEN_ONES} AND account = :account AND environment = :environment \
+                "{OPEN} AND account = :account AND environment = :environment \
                  AND (:batch IS NULL OR batch_id = :batch) AND topup_id IN (SELECT value FROM json_each(:ids))"
             ),
             named_params! {
@@ -387,8 +387,8 @@ impl Ledger {
             }
         }
         let mut statement = reader.prepare_cached(&format!(
-            "SELECT {ORDER_COLUMNS} FROM orders WHERE id IN (SELECT id FROM {BATCH_ORDERS_NOT_OPEN} AND batch_id = ?1 \
-             AND row IS NULL UNION ALL SELECT id FROM {OPEN_ORDERS} AND batch_id = ?1 AND row IS NULL) ORDER BY id"
+            "SELECT {ORDER_COLUMNS} FROM orders WHERE id IN (SELECT id FROM orders {NOT_OPEN_OF_BATCH} AND batch_id = ?1 \
+             AND row IS NULL UNION ALL SELECT id FROM orders {OPEN} AND batch_id = ?1 AND row IS NULL) ORDER BY id"
         ))?;
         let mut rows = statement.query([batch.id])?;
         while let Some(row) = rows.next()? {

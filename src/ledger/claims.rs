@@ -6,7 +6,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, named_params, par
 
 use super::batches::{Batch, PLANNED_COLUMNS, PlannedRow, read_planned};
 use super::guard::{CapPassed, Guard, guarded, paid_today};
-use super::rows::{Attempt, BATCH_ORDERS_NOT_OPEN, OPEN_ORDERS, ORDER_COLUMNS, millis, read_order};
+use super::rows::{Attempt, NOT_OPEN_OF_BATCH, OPEN, ORDER_COLUMNS, millis, read_order};
 use super::writes::{
     Change, Changes, Moves, NewMove, OrderKey, Written, changed, insert_attempt, insert_move, stored,
 };
@@ -182,7 +182,7 @@ impl Ledger {
         let orders = {
             let reader = self.reader();
             let mut statement = reader.prepare_cached(&format!(
-                "SELECT {ORDER_COLUMNS} FROM {OPEN_ORDERS} AND batch_id = ?1 AND state IN ('sending', 'unknown')"
+                "SELECT {ORDER_COLUMNS} FROM orders {OPEN} AND batch_id = ?1 AND state IN ('sending', 'unknown')"
             ))?;
             let mut rows = statement.query([batch.id])?;
             let mut orders = Vec::new();
@@ -309,7 +309,7 @@ impl Claiming<'_> {
     /// Orders that came back to `planned`: nothing was made by them, or they were proved absent.
     fn returned(&mut self) -> Result<()> {
         let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT {ORDER_COLUMNS}, id, again FROM {BATCH_ORDERS_NOT_OPEN} \
+            "SELECT {ORDER_COLUMNS}, id, again FROM orders {NOT_OPEN_OF_BATCH} \
              AND batch_id = ?1 AND state = 'planned' AND row IS NOT NULL AND id > ?2 \
              ORDER BY id LIMIT ?3"
         ))?;

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
-use super::rows::{self, millis, state_words};
+use super::rows::{self, TO_PHONE, millis, state_words};
 use super::{Begun, Result};
 use crate::domain::{Account, Intent, Order, State};
 use crate::promise::{Rule, holds};
@@ -100,7 +100,7 @@ fn repeat_of(
 ) -> Result<Option<Order>> {
     static QUERY: LazyLock<String> = LazyLock::new(|| {
         format!(
-            "SELECT id FROM orders WHERE account = ?1 AND environment = ?2 AND phone = ?3 AND sent_at >= ?4 AND plan = ?5 AND amount = ?6 \
+            "SELECT id FROM orders {TO_PHONE} AND account = ?2 AND environment = ?3 AND sent_at >= ?4 AND plan = ?5 AND amount = ?6 \
              AND ref <> ?7 AND state IN ({}) ORDER BY sent_at DESC LIMIT 1",
             state_words(State::may_have_paid)
         )
@@ -110,9 +110,9 @@ fn repeat_of(
         .prepare_cached(&QUERY)?
         .query_row(
             (
+                intent.phone.as_str(),
                 &account.username,
                 account.environment.word(),
-                intent.phone.as_str(),
                 millis(since),
                 intent.plan.as_str(),
                 intent.amount.dinars(),
@@ -135,10 +135,12 @@ pub(super) fn given_up_in_doubt(
     let environment = account.environment.word();
     let found = rows::orders(
         connection,
-        "WHERE account = :account AND environment = :environment AND phone = :phone AND sent_at >= :since \
-         AND plan = :plan AND amount = :amount AND state = 'cancelled' AND batch_id IS NULL \
-         AND EXISTS (SELECT 1 FROM moves WHERE order_id = orders.id AND to_state = 'unknown') \
-         ORDER BY sent_at DESC LIMIT 1",
+        &format!(
+            "{TO_PHONE} AND account = :account AND environment = :environment AND sent_at >= :since \
+             AND plan = :plan AND amount = :amount AND state = 'cancelled' AND batch_id IS NULL \
+             AND EXISTS (SELECT 1 FROM moves WHERE order_id = orders.id AND to_state = 'unknown') \
+             ORDER BY sent_at DESC LIMIT 1"
+        ),
         named_params! {
             ":account": account.username, ":environment": environment, ":phone": intent.phone.as_str(),
             ":plan": intent.plan.as_str(), ":amount": intent.amount.dinars(), ":since": millis(since),
@@ -182,9 +184,14 @@ fn sum_since(
     phone: Option<&str>,
     since: Timestamp,
 ) -> Result<u64> {
+    // A number has few orders, a day has many.
+    let which = match phone {
+        Some(_) => TO_PHONE,
+        None => "WHERE :phone IS NULL",
+    };
     let query = format!(
-        "SELECT coalesce(sum(amount), 0) FROM orders WHERE account = :account AND environment = :environment \
-         AND sent_at >= :since AND (:phone IS NULL OR phone = :phone) AND ref IS NOT :but AND state IN ({})",
+        "SELECT coalesce(sum(amount), 0) FROM orders {which} AND account = :account AND environment = :environment \
+         AND sent_at >= :since AND ref IS NOT :but AND state IN ({})",
         state_words(State::may_have_paid)
     );
     let environment = account.environment.word();

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, ToSql, named_params};
 
-use super::rows::{self, Attempt, OPEN_ORDERS, millis, read_attempt, state_words};
+use super::rows::{self, Attempt, OPEN, millis, read_attempt, state_words};
 use super::{Ledger, LedgerError, Result};
 use crate::domain::{Account, Label, Order, Phone, Ref, State};
 
@@ -163,7 +163,7 @@ impl Ledger {
     /// How many orders are open, but for what is in hand. Reads little more than their index.
     pub fn open_count(&self, account: &Account, in_hand: InHand<'_>) -> Result<OpenCount> {
         let query = format!(
-            "SELECT count(*), min(sent_at) FROM {OPEN_ORDERS} AND account = :account AND environment = :environment \
+            "SELECT count(*), min(sent_at) FROM orders {OPEN} AND account = :account AND environment = :environment \
              AND (:ref IS NULL OR ref <> :ref) AND (:batch IS NULL OR batch_id IS NULL \
              OR batch_id <> coalesce((SELECT id FROM batches WHERE account = :account AND environment = :environment \
              AND label = :batch), 0))"

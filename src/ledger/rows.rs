@@ -244,13 +244,14 @@ pub(super) fn state_words(wanted: impl Fn(State) -> bool) -> String {
     words.join(", ")
 }
 
+/// Behind `orders`: those to the number `:phone`, found by their index.
+pub(super) const TO_PHONE: &str =
+    "INDEXED BY orders_by_phone WHERE CAST(phone AS INTEGER) = CAST(:phone AS INTEGER) AND phone = :phone";
 /// Behind `orders`: the open ones, found by their index, which has `batch_id` and `sent_at` at hand.
-pub(super) const OPEN_ONES: &str = "INDEXED BY orders_open WHERE is_open = 1";
-/// The same with its table.
-pub(super) const OPEN_ORDERS: &str = "orders INDEXED BY orders_open WHERE is_open = 1";
-/// The orders of batches that are not open, found by theirs: `batch_id`, `state` and `row` are at hand in it.
-pub(super) const BATCH_ORDERS_NOT_OPEN: &str =
-    "orders INDEXED BY orders_not_open WHERE is_open = 0 AND batch_id IS NOT NULL";
+pub(super) const OPEN: &str = "INDEXED BY orders_open WHERE is_open = 1";
+/// Behind `orders`: those of batches that are not open, found by theirs, which has `batch_id`, `state` and `row` at hand.
+pub(super) const NOT_OPEN_OF_BATCH: &str =
+    "INDEXED BY orders_not_open WHERE is_open = 0 AND batch_id IS NOT NULL";
 
 /// Runs a query whose rows are orders.
 pub(super) fn orders(

@@ -54,7 +54,8 @@ FROM orders ORDER BY id;
 DROP TABLE orders;
 ALTER TABLE orders_anew RENAME TO orders;
 
-CREATE INDEX orders_by_phone ON orders (phone, sent_at);
+-- Its rows come in no order: the shorter they are, the fewer pages a commit has to write.
+CREATE INDEX orders_by_phone ON orders (CAST(phone AS INTEGER));
 CREATE INDEX orders_by_time ON orders (created_at);
 CREATE INDEX orders_by_sending ON orders (sent_at);
 CREATE INDEX orders_open ON orders (batch_id, sent_at) WHERE is_open = 1;

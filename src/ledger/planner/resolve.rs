@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, Statement, named_params, params};
 
 use super::super::Result;
-use super::super::rows::{Cells, millis, required, state_words};
+use super::super::rows::{Cells, TO_PHONE, millis, required, state_words};
 use super::{Planner, TO_SEND};
 use crate::domain::{Intent, State};
 
@@ -205,7 +205,7 @@ impl Planner {
             "SELECT row, ref, phone, plan, amount FROM staged WHERE {TO_SEND} AND again = 0"
         ))?;
         let mut find = self.connection.prepare(&format!(
-            "SELECT id FROM orders WHERE account = :account AND environment = :environment AND phone = :phone \
+            "SELECT id FROM orders {TO_PHONE} AND account = :account AND environment = :environment \
              AND ref <> :ref AND state IN ({states}) \
              AND ((sent_at >= :since AND plan = :plan AND amount = :amount) OR batch_id = :batch) \
              AND NOT EXISTS (SELECT 1 FROM staged WHERE staged.order_id = orders.id) \

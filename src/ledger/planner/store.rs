@@ -115,6 +115,11 @@ impl Planner {
                 [batch, sheet],
             )?;
         }
+        // A sheet whose rows are all new is not gone through for those that are orders already.
+        if !self.has_marks {
+            transaction.commit()?;
+            return Ok(());
+        }
         plan_again(&transaction, batch, sheet, at, new.act)?;
         transaction.execute(
             "UPDATE sheets SET elsewhere = (SELECT count(*) FROM sheet_rows JOIN orders ON orders.id = order_id \

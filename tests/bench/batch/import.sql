@@ -23,7 +23,7 @@ CREATE TABLE orders (
     UNIQUE (ref, account, environment)
 ) STRICT;
 
-CREATE INDEX orders_by_phone ON orders (phone, sent_at);
+CREATE INDEX orders_by_phone ON orders (CAST(phone AS INTEGER));
 CREATE INDEX orders_by_time ON orders (created_at);
 CREATE INDEX orders_by_sending ON orders (sent_at);
 CREATE INDEX orders_open ON orders (batch_id, sent_at) WHERE is_open = 1;

@@ -17,6 +17,7 @@ pub mod domain;
 pub mod error;
 pub mod ledger;
 pub mod output;
+mod pipeline;
 pub mod promise;
 #[cfg(test)]
 mod proof;

@@ -106,27 +106,83 @@ impl Envelope {
     /// Reads a body; none unless it is an object with a `success` flag, an `error` with a code, or `data`. The
     /// router's own 404 has none of them (API facts, 2.3), and must not be taken for an answer about an order.
     pub fn read(body: &str) -> Option<Self> {
-        let Value::Object(mut object) = serde_json::from_str(body).ok()? else {
-            return None;
-        };
-        let success = object.get("success").and_then(Value::as_bool);
-        let error = object.get("error").and_then(ErrorBody::read);
-        let has_data = object
-            .get("data")
+        let parts: Parts = serde_json::from_str(body).ok()?;
+        let success = parts.success.as_ref().and_then(Value::as_bool);
+        let error = parts.error.as_ref().and_then(ErrorBody::read);
+        let has_data = parts
+            .data
+            .as_ref()
             .is_some_and(|data| data.is_object() || data.is_array());
         if success.is_none() && error.is_none() && !has_data {
             return None;
         }
-        let meta = object.remove("meta");
-        let request_id = text_of(object.get("requestId"))
-            .or_else(|| meta.as_ref().and_then(|meta| text_of(meta.get("requestId"))));
+        let inner = parts.meta.as_ref().and_then(|meta| meta.get("requestId"));
+        let request_id = text_of(parts.request_id.as_ref()).or_else(|| text_of(inner));
         Some(Self {
             success,
-            data: object.remove("data").filter(|data| !data.is_null()),
+            data: parts.data.filter(|data| !data.is_null()),
             error,
-            meta,
+            meta: parts.meta,
             request_id,
         })
+    }
+}
+
+/// The parts of an object that may be an envelope, each as it is; of one that stands there twice the last.
+#[derive(Debug, Default)]
+struct Parts {
+    success: Option<Value>,
+    data: Option<Value>,
+    error: Option<Value>,
+    meta: Option<Value>,
+    request_id: Option<Value>,
+}
+
+/// The name of a part. Most bodies have no other, so none of them is copied.
+#[derive(serde::Deserialize)]
+#[serde(field_identifier, rename_all = "camelCase")]
+enum PartName {
+    Success,
+    Data,
+    Error,
+    Meta,
+    RequestId,
+    #[serde(other)]
+    Other,
+}
+
+impl<'de> serde::Deserialize<'de> for Parts {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(PartsVisitor)
+    }
+}
+
+struct PartsVisitor;
+
+impl<'de> serde::de::Visitor<'de> for PartsVisitor {
+    type Value = Parts;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut object: A) -> Result<Parts, A::Error> {
+        let mut parts = Parts::default();
+        while let Some(name) = object.next_key()? {
+            let part = match name {
+                PartName::Success => &mut parts.success,
+                PartName::Data => &mut parts.data,
+                PartName::Error => &mut parts.error,
+                PartName::Meta => &mut parts.meta,
+                PartName::RequestId => &mut parts.request_id,
+                PartName::Other => {
+                    object.next_value::<serde::de::IgnoredAny>()?;
+                    continue;
+                }
+            };
+            *part = Some(object.next_value()?);
+        }
+        Ok(parts)
     }
 }
 
@@ -224,6 +280,10 @@ mod tests {
         let inner = Envelope::read(r#"{"success":true,"data":null,"meta":{"requestId":"req-1"}}"#)
             .unwrap_or_default();
         assert_eq!((inner.data, inner.request_id), (None, Some("req-1".to_owned())));
+        // Of a part that stands there twice the last one counts, as readers of JSON have it; names may be escaped.
+        let twice = Envelope::read(r#"{"success":true,"s\u0075ccess":false,"else":[1],"requestId":"req-2"}"#);
+        let twice = twice.map(|envelope| (envelope.success, envelope.request_id));
+        assert_eq!(twice, Some((Some(false), Some("req-2".to_owned()))));
     }
 
     #[test]
@@ -237,6 +297,9 @@ mod tests {
             r#"{"success":"yes"}"#,
             r#"{"data":"x"}"#,
             r#"{"success":true,"data":{"topup"#,
+            r#"[true,{"topupId":"1"}]"#,
+            r#"{"success":true} and more"#,
+            r#"{"data":{"topupId":"1"},"else":}"#,
         ] {
             assert_eq!(Envelope::read(body), None, "{body}");
         }

@@ -3,15 +3,21 @@
 
 use sha2::{Digest, Sha256};
 
-use super::sheet::{Entry, PlanCell, Refusal, Remark, RemarkKind, Row, Sheet};
+use super::sheet::{Entry, PlanCell, Refusal, Remark, RemarkKind, Row, Rows, Sheet};
 use crate::domain::{Amount, Catalogue, Operator, Phone, Plan, hex};
 use crate::error::{Error, Result};
 use crate::ledger::{Planner, StagedRow};
+use crate::pipeline;
 
 /// How many refusals and remarks are kept to be shown; all are counted.
 pub const KEPT_MAX: usize = 20;
 /// How many refusals are kept: somebody has to mend every one of them.
 const REFUSALS_MAX: usize = 1_000;
+
+/// Rows that one thread reads and another stages at a time.
+const ROWS_PER_PORTION: usize = 256;
+/// And no more than a row above so many bytes of cells.
+const CELL_BYTES_PER_PORTION: usize = 64 * 1024;
 
 /// What fills cells that are missing, and what no row may pass.
 #[derive(Debug, Clone)]
@@ -81,12 +87,33 @@ impl Terms {
         hex(&digest)
     }
 
-    /// Reads all rows of a sheet and stages those that can be sent.
+    /// Reads all rows of a sheet and stages those that can be sent: while one thread stages, another reads on.
     pub fn stage(&self, sheet: &Sheet, planner: &mut Planner) -> Result<Reading> {
         let mut reading = Reading::default();
-        let (mut rows, mut row, mut cells) = (sheet.rows()?, Row::default(), String::new());
+        let (mut rows, mut row) = (sheet.rows()?, Row::default());
         let has_plans = sheet.columns().plan.is_some();
-        while rows.read(&mut row)? {
+        let read = || {
+            let portion = self.portion(&mut rows, &mut row, has_plans, &mut reading)?;
+            Ok((!portion.rows.is_empty()).then_some(portion))
+        };
+        pipeline::run(read, |portion: Portion<'_>| {
+            portion.stage(planner)?;
+            Ok::<_, Error>(true)
+        })?;
+        reading.blank = rows.blank();
+        Ok(reading)
+    }
+
+    /// The next rows that can be sent; none at the end of the sheet.
+    fn portion(
+        &self,
+        rows: &mut Rows,
+        row: &mut Row,
+        has_plans: bool,
+        reading: &mut Reading,
+    ) -> Result<Portion<'_>> {
+        let mut portion = Portion::default();
+        while portion.has_room() && rows.read(row)? {
             let number = u32::try_from(row.line).map_err(|_| too_long())?;
             let entry = match row.entry() {
                 Ok(entry) => entry,
@@ -103,21 +130,16 @@ impl Terms {
                 }
             };
             reading.take(&entry, row.line, plan, amount);
-            write_cells(&row, &mut cells);
-            planner.stage(&StagedRow {
-                row: number,
-                reference: entry.reference.as_ref(),
-                phone: &entry.phone,
-                plan: &plan.code,
-                operator: &plan.operator,
+            write_cells(row, &mut portion.cells);
+            portion.rows.push(PricedRow {
+                number,
+                entry,
+                plan,
                 amount,
-                cost: plan.cost_of(amount),
-                note: entry.note.as_deref(),
-                cells: &cells,
-            })?;
+                cells_end: portion.cells.len(),
+            });
         }
-        reading.blank = rows.blank();
-        Ok(reading)
+        Ok(portion)
     }
 
     /// The plan of a row and its amount by that plan.
@@ -184,6 +206,48 @@ impl Terms {
     }
 }
 
+/// Rows that are read and priced, and not yet staged.
+#[derive(Default)]
+struct Portion<'t> {
+    rows: Vec<PricedRow<'t>>,
+    /// The caller's cells, row behind row.
+    cells: String,
+}
+
+struct PricedRow<'t> {
+    number: u32,
+    entry: Entry,
+    plan: &'t Plan,
+    amount: Amount,
+    /// Where its cells end.
+    cells_end: usize,
+}
+
+impl Portion<'_> {
+    fn has_room(&self) -> bool {
+        self.rows.len() < ROWS_PER_PORTION && self.cells.len() < CELL_BYTES_PER_PORTION
+    }
+
+    fn stage(&self, planner: &mut Planner) -> Result<()> {
+        let mut from = 0;
+        for row in &self.rows {
+            planner.stage(&StagedRow {
+                row: row.number,
+                reference: row.entry.reference.as_ref(),
+                phone: &row.entry.phone,
+                plan: &row.plan.code,
+                operator: &row.plan.operator,
+                amount: row.amount,
+                cost: row.plan.cost_of(row.amount),
+                note: row.entry.note.as_deref(),
+                cells: self.cells.get(from..row.cells_end).unwrap_or_default(),
+            })?;
+            from = row.cells_end;
+        }
+        Ok(())
+    }
+}
+
 impl Reading {
     fn refuse(&mut self, refusals: Vec<Refusal>, against: &Against) {
         self.bad += 1;
@@ -218,9 +282,8 @@ impl Reading {
     }
 }
 
-/// The caller's cells as a JSON array, in a buffer that is used again.
+/// Writes the caller's cells as a JSON array behind what is there.
 fn write_cells(row: &Row, cells: &mut String) {
-    cells.clear();
     cells.push('[');
     for (place, cell) in row.cells().enumerate() {
         if place > 0 {

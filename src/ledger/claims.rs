@@ -56,7 +56,7 @@ pub struct Claims {
     /// How far the claims have come.
     pub cursor: ClaimCursor,
     /// Orders that stand as `sending`: now their requests may leave.
-    pub written: Vec<Written>,
+    pub written: Vec<Box<Written>>,
     /// Rows that stay planned.
     pub held: Vec<(PlannedRow, Hold)>,
     /// Rows that are orders already, made by another command.
@@ -110,12 +110,12 @@ impl Ledger {
                 Claimed::Returned(order) => *order,
             };
             let (_, request) = request(&order.intent);
-            Written {
+            Box::new(Written {
                 order,
                 key,
                 attempt: None,
                 request,
-            }
+            })
         });
         claims.written = written.collect();
         Ok(claims)

@@ -53,7 +53,7 @@ impl Desk {
     }
 
     /// Sends a claimed row, once.
-    pub async fn send_row(&self, written: Written) -> Result<RowSent> {
+    pub async fn send_row(&self, written: Box<Written>) -> Result<RowSent> {
         // A first request follows no other.
         let is_in_doubt = written.order.attempts > 1 && self.has_been_unknown(&written.order)?;
         let mut sent = self.post(written, Patience::new(is_in_doubt), &|_| {}).await;
@@ -110,7 +110,7 @@ impl Desk {
     }
 
     /// Puts claimed rows back whose requests have not left.
-    pub async fn put_back(&self, written: Vec<Written>) -> Result<Vec<Order>> {
+    pub async fn put_back(&self, written: impl IntoIterator<Item = Box<Written>>) -> Result<Vec<Order>> {
         let why = "stopped before it was sent";
         let at = self.clock.now();
         let changes = written.into_iter().map(|written| {

@@ -36,7 +36,7 @@ pub(super) enum Asking {
 /// An order whose request has been answered, or will not be: nothing of that is stored yet.
 #[derive(Debug)]
 pub(super) struct Sent {
-    pub written: Written,
+    pub written: Box<Written>,
     exchange: Exchange,
     pub meaning: Meaning,
     patience: Patience,
@@ -102,7 +102,7 @@ impl Desk {
             Ok(Begun::Written(written)) => {
                 let is_in_doubt = again.is_some() && self.has_been_unknown(&written.order)?;
                 Ok(self
-                    .send_written(wish, *written, is_in_doubt, Asking::AtOnce, tell)
+                    .send_written(wish, written, is_in_doubt, Asking::AtOnce, tell)
                     .await?)
             }
             Ok(Begun::Exists(order)) => Err(Refusal::Exists(order)),
@@ -150,7 +150,7 @@ impl Desk {
     pub(super) async fn send_written(
         &self,
         wish: &Wish,
-        written: Written,
+        written: Box<Written>,
         is_in_doubt: bool,
         asking: Asking,
         tell: Tell<'_>,
@@ -161,7 +161,12 @@ impl Desk {
     }
 
     /// Makes the one request of an order. Its answer is understood and not yet stored.
-    pub(super) async fn post(&self, mut written: Written, mut patience: Patience, tell: Tell<'_>) -> Sent {
+    pub(super) async fn post(
+        &self,
+        mut written: Box<Written>,
+        mut patience: Patience,
+        tell: Tell<'_>,
+    ) -> Sent {
         tell(&Event::Sending(&written.order));
         let exchange = self.client.post_send(std::mem::take(&mut written.request)).await;
         let is_row = written.order.batch.is_some();
@@ -376,7 +381,7 @@ impl Desk {
         again: Again,
         why: String,
         is_in_doubt: bool,
-    ) -> Result<std::result::Result<Written, Box<Standing>>> {
+    ) -> Result<std::result::Result<Box<Written>, Box<Standing>>> {
         if let Err(signal) = self.stop.race(self.client.limiter().turn()).await {
             return Ok(Err(Box::new(self.interrupted(order, signal, is_in_doubt).await?)));
         }
@@ -393,7 +398,7 @@ impl Desk {
             new.request = new.request.replace(wish.intent.reference.as_str(), "another-ref");
         }
         match self.ledger.begin(new).await {
-            Ok(Begun::Written(written)) => Ok(Ok(*written)),
+            Ok(Begun::Written(written)) => Ok(Ok(written)),
             Ok(Begun::Exists(_) | Begun::Repeat(_) | Begun::OverCap(_)) | Err(LedgerError::Stale(_)) => {
                 Ok(Err(Box::new(Standing::of(self.reread(order)?))))
             }

@@ -34,7 +34,7 @@ pub(super) struct Outbox {
 
 #[derive(Debug, Default)]
 struct Rows {
-    waiting: VecDeque<Written>,
+    waiting: VecDeque<Box<Written>>,
     is_closed: bool,
 }
 
@@ -58,15 +58,16 @@ impl Outbox {
     }
 
     /// Puts rows behind those that wait.
-    pub fn add(&self, rows: Vec<Written>) {
+    pub fn add(&self, rows: impl IntoIterator<Item = Box<Written>, IntoIter: ExactSizeIterator>) {
+        let rows = rows.into_iter();
         let count = rows.len();
         self.rows().waiting.extend(rows);
         self.added.add_permits(count);
     }
 
     /// Takes all of them back: none of them leaves.
-    pub fn take_back(&self) -> Vec<Written> {
-        std::mem::take(&mut self.rows().waiting).into()
+    pub fn take_back(&self) -> VecDeque<Box<Written>> {
+        std::mem::take(&mut self.rows().waiting)
     }
 
     /// Nothing leaves any more. What is added from now on can only be taken back.
@@ -92,7 +93,7 @@ impl Outbox {
     }
 
     /// The next row. It may have been taken back meanwhile.
-    fn take(&self) -> Option<(Written, Away<'_>)> {
+    fn take(&self) -> Option<(Box<Written>, Away<'_>)> {
         let mut rows = self.rows();
         let row = if rows.is_closed {
             None
@@ -152,13 +153,13 @@ mod tests {
     use super::*;
     use crate::ledger::OrderKey;
 
-    fn row(reference: &str) -> Written {
-        Written {
+    fn row(reference: &str) -> Box<Written> {
+        Box::new(Written {
             order: crate::batch::results::tests::order(reference),
             key: OrderKey::default(),
             attempt: None,
             request: String::new(),
-        }
+        })
     }
 
     async fn taken(outbox: &Outbox) -> Option<String> {

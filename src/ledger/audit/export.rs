@@ -12,16 +12,19 @@ use std::time::Instant;
 use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::entries::Queries;
+use super::entries::{Entries, Entry, Queries};
 use super::line::{hash, render};
 use super::lines;
 use super::{AuditError, Head, LOCK_PAUSE, LOCK_WAIT, Result, open, path_of};
 use crate::ledger::acts::{self, ActEvent, NewAct};
 use crate::ledger::rows::millis;
 use crate::ledger::{LedgerError, schema};
+use crate::pipeline;
 
 /// Lines between two heads: bounds how long a reader keeps the ledger's log from being cleared.
 const LINES_PER_ROUND: u64 = 50_000;
+/// Lines that one thread reads and another writes at a time.
+const LINES_PER_PORTION: u64 = 500;
 /// What is written or compared at a time.
 const BUFFER_BYTES: usize = 128 * 1024;
 
@@ -154,34 +157,38 @@ impl Exporter {
             let why = format!("the file was {length} bytes long and had been {}", head.bytes);
             return Ok(Round::Damaged(Damage::new(why, length)));
         }
-        let mut end = End::of(file, head.bytes, length).map_err(failed)?;
+        let mut tail = Tail {
+            end: End::of(file, head.bytes, length).map_err(failed)?,
+            head: head.clone(),
+            line: Vec::new(),
+            lines: 0,
+        };
         // One moment of the ledger, so that acts and moves belong together.
         let reading = self.connection.unchecked_transaction()?;
         let mut queries = Queries::prepare(&reading)?;
         let mut entries = queries.behind(&head)?;
-        let (mut body, mut line) = (Vec::new(), Vec::new());
-        let (mut next, mut lines) = (head.clone(), 0);
-        while lines < LINES_PER_ROUND
-            && let Some(entry) = entries.next(&mut body)?
-        {
-            render(&mut line, entry.n, &body, &next.hash);
-            next.hash = hash(&line);
-            line.push(b'\n');
-            if !end.put(&line).map_err(failed)? {
-                return Ok(Round::Damaged(Damage::behind(&head, length)));
-            }
-            (next.n, next.move_id, next.act_id) = (entry.n, entry.move_id, entry.act_id);
-            lines += 1;
-        }
+        let mut left = LINES_PER_ROUND;
+        let read = || -> Result<Option<Portion>> {
+            let portion = Portion::read(&mut entries, left.min(LINES_PER_PORTION))?;
+            left -= portion.count();
+            Ok((portion.count() > 0).then_some(portion))
+        };
+        let path = &self.path;
+        let put = |portion: Portion| tail.put(&portion).map_err(|error| AuditError::file(path, error));
+        let is_put = pipeline::run(read, put)?;
         drop(entries);
         drop(queries);
         drop(reading);
+        let lines = tail.lines;
         let is_last = lines < LINES_PER_ROUND;
-        if is_last && !end.is_used_up().map_err(failed)? {
+        if !is_put || is_last && !tail.end.is_used_up().map_err(failed)? {
             return Ok(Round::Damaged(Damage::behind(&head, length)));
         }
         if lines > 0 {
-            next.bytes = end.finish().map_err(failed)?;
+            let next = Head {
+                bytes: tail.end.finish().map_err(failed)?,
+                ..tail.head
+            };
             self.replace(&head, &next)?;
         }
         Ok(if is_last {
@@ -248,6 +255,59 @@ impl Exporter {
             "the file was the log of another ledger; it is `{}` now",
             free.display()
         ))
+    }
+}
+
+/// Lines that are read and not yet written.
+#[derive(Default)]
+struct Portion {
+    /// Each with where its body ends.
+    lines: Vec<(Entry, usize)>,
+    bodies: Vec<u8>,
+}
+
+impl Portion {
+    fn read(entries: &mut Entries<'_>, limit: u64) -> Result<Self> {
+        let (mut portion, mut body) = (Self::default(), Vec::new());
+        while portion.count() < limit
+            && let Some(entry) = entries.next(&mut body)?
+        {
+            portion.bodies.extend_from_slice(&body);
+            portion.lines.push((entry, portion.bodies.len()));
+        }
+        Ok(portion)
+    }
+
+    fn count(&self) -> u64 {
+        u64::try_from(self.lines.len()).unwrap_or(u64::MAX)
+    }
+}
+
+/// The end of the log, line by line: what each is put behind.
+struct Tail<'f> {
+    end: End<'f>,
+    head: Head,
+    line: Vec<u8>,
+    lines: u64,
+}
+
+impl Tail<'_> {
+    /// Puts lines there. False where something else stands.
+    fn put(&mut self, portion: &Portion) -> std::io::Result<bool> {
+        let mut from = 0;
+        for (entry, to) in &portion.lines {
+            let body = portion.bodies.get(from..*to).unwrap_or_default();
+            from = *to;
+            render(&mut self.line, entry.n, body, &self.head.hash);
+            self.head.hash = hash(&self.line);
+            self.line.push(b'\n');
+            if !self.end.put(&self.line)? {
+                return Ok(false);
+            }
+            (self.head.n, self.head.move_id, self.head.act_id) = (entry.n, entry.move_id, entry.act_id);
+            self.lines += 1;
+        }
+        Ok(true)
     }
 }
 

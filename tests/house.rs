@@ -29,12 +29,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "batch",
         &[
-            "topup", "api", "ledger", "domain", "error", "clock", "stop", "promise",
+            "topup", "api", "ledger", "domain", "error", "clock", "stop", "promise", "pipeline",
         ],
     ),
     ("topup", &["promise", "api", "ledger", "domain", "clock", "stop"]),
     ("api", &["promise", "domain", "clock"]),
-    ("ledger", &["promise", "domain", "error", "clock"]),
+    ("ledger", &["promise", "domain", "error", "clock", "pipeline"]),
     (
         "reconcile",
         &["topup", "api", "ledger", "domain", "clock", "stop"],
@@ -44,6 +44,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("error", &["domain"]),
     ("domain", &[]),
     ("promise", &[]),
+    ("pipeline", &[]),
     (
         "proof",
         &[
@@ -59,6 +60,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 const CRATES: &[(&str, &str)] = &[
     ("reqwest", "api"),
     ("rusqlite", "ledger"),
+    ("compact_str", "domain"),
     ("clap", "cli"),
     ("clap_complete", "cli"),
     ("clap_mangen", "cli"),

@@ -591,6 +591,61 @@ async fn a_surplus_of_any_length_is_completed_to_the_same_bytes() -> Outcome {
     Ok(())
 }
 
+/// So many lines are read by one thread and written by another.
+#[tokio::test]
+async fn many_lines_are_written_in_their_order_and_what_a_dead_process_has_left_of_them_is_completed()
+-> Outcome {
+    let desk = Desk::open()?;
+    desk.sell(1).await?;
+    desk.export()?;
+    let before = desk.bytes().len();
+    desk.tamper(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2600)
+         INSERT INTO moves (order_id, at, from_state, to_state, why, act_id)
+         SELECT 1, 1800000000000 + i, 'accepted', 'accepted', printf('look %d', i), 1 FROM n",
+    )?;
+    schema::connect(&desk.path())?.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    let other = desk.place.path().join("other.db");
+    fs::copy(desk.path(), &other)?;
+    assert_eq!(desk.export()?.lines, 2600);
+    let (after, lines) = (desk.bytes(), desk.lines());
+    check_alone(&lines);
+    let looks: Vec<_> = lines.iter().filter(|line| line.contains("look ")).collect();
+    assert_eq!(looks.len(), 2600);
+    assert!(
+        looks
+            .iter()
+            .zip(1..)
+            .all(|(line, n)| line.contains(&format!("\"look {n}\"")))
+    );
+    // As another process finds it that does not know of them yet.
+    for (length, spoilt, lines, damages) in [
+        (before, None, 2600, 0),
+        ((before + after.len()) / 2, None, 2600, 0),
+        (after.len(), None, 2600, 0),
+        (after.len(), Some((before + after.len()) / 2), 2601, 1),
+    ] {
+        let here = desk.place.path().join("here.db");
+        fs::copy(&other, &here)?;
+        let _ = fs::remove_file(desk.place.path().join("here.db-wal"));
+        let mut left = after[..length].to_vec();
+        if let Some(at) = spoilt {
+            left[at] ^= 1;
+        }
+        fs::write(path_of(&here), &left)?;
+        let exported = Exporter::open(&here, &act("x"))?.export(at(60))?;
+        assert_eq!(
+            (exported.lines, exported.damages.len()),
+            (lines, damages),
+            "at {length}"
+        );
+        let now = fs::read(path_of(&here))?;
+        assert_eq!(now[..left.len()], left[..]);
+        assert_eq!(now == after, spoilt.is_none());
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_surplus_that_is_not_ours_is_kept_and_told() -> Outcome {
     let desk = Desk::open()?;

@@ -105,6 +105,9 @@ pub struct Planner {
     batch: Option<Batch>,
     rows: u32,
     has_own_refs: bool,
+    /// The ref of the last row while every row has one of the caller's, each behind the one before: then none stands
+    /// twice, and nothing need be sorted by them. None once that is not so.
+    last_of_sorted_refs: Option<Ref>,
     /// Whether a row was found to be anything but new.
     has_marks: bool,
 }
@@ -151,6 +154,7 @@ impl Ledger {
             refs: label.refs(account),
             rows: 0,
             has_own_refs: false,
+            last_of_sorted_refs: None,
             has_marks: false,
         })
     }
@@ -165,6 +169,11 @@ impl Planner {
         };
         let reference = row.reference.or(derived.as_ref()).map(Ref::as_str);
         self.has_own_refs |= row.reference.is_some();
+        let before = self.last_of_sorted_refs.take();
+        self.last_of_sorted_refs = row
+            .reference
+            .filter(|reference| before.map_or(self.rows == 0, |before| before < **reference))
+            .cloned();
         self.rows += 1;
         let cost = row.cost.map(|cost| cost.to_string());
         self.connection

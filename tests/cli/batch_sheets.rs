@@ -145,6 +145,29 @@ fn a_ref_on_two_lines_refuses_the_sheet() {
     }
 }
 
+/// Refs that come sorted are not sorted again.
+#[test]
+fn a_ref_on_two_lines_is_found_wherever_they_stand() {
+    for refs in [
+        ["order-1", "order-1", "order-2"],
+        ["order-1", "order-2", "order-2"],
+        ["order-2", "order-1", "order-2"],
+        ["order-1", "", "order-1"],
+        ["", "order-1", "order-1"],
+    ] {
+        let shop = Shop::open();
+        let november = shop
+            .sheet("november.csv")
+            .columns("ref,phone,amount")
+            .row_of(&[refs[0], "0778037340", "500"])
+            .row_of(&[refs[1], "0778037341", "500"])
+            .row_of(&[refs[2], "0778037342", "500"]);
+        let refused = november.send().expect_exit(2).expect_no_post();
+        let message = refused.error()["message"].to_string();
+        assert!(message.contains("already"), "{refs:?}: {refused:?}");
+    }
+}
+
 /// A ref that is another order here refuses the sheet; with the same details it is that order.
 #[test]
 fn a_ref_of_another_order_is_a_clash() {

@@ -621,9 +621,9 @@ async fn many_lines_are_written_in_their_order_and_what_a_dead_process_has_left_
     // As another process finds it that does not know of them yet.
     for (length, spoilt, lines, damages) in [
         (before, None, 2600, 0),
-        ((before + after.len()) / 2, None, 2600, 0),
+        (usize::midpoint(before, after.len()), None, 2600, 0),
         (after.len(), None, 2600, 0),
-        (after.len(), Some((before + after.len()) / 2), 2601, 1),
+        (after.len(), Some(usize::midpoint(before, after.len())), 2601, 1),
     ] {
         let here = desk.place.path().join("here.db");
         fs::copy(&other, &here)?;

@@ -22,7 +22,7 @@ impl Planner {
             self.occurrences()?;
         }
         let before = self.connection.total_changes();
-        if self.has_own_refs {
+        if self.has_own_refs && self.last_of_sorted_refs.is_none() {
             self.same_refs()?;
         }
         if self.has_own_refs || self.batch.is_some() {
@@ -88,10 +88,15 @@ impl Planner {
         } else {
             "own_ref = 1 AND "
         };
+        let sorted_by = if self.last_of_sorted_refs.is_some() {
+            "row"
+        } else {
+            "ref"
+        };
         let mut matched = self.connection.prepare(&format!(
             "SELECT s.row AS row, o.id AS id, o.state AS state, o.batch_id AS batch_id, o.again AS again, \
              o.phone = s.phone AND o.plan = s.plan AND o.amount = s.amount AS is_the_same \
-             FROM (SELECT row, ref, phone, plan, amount, own_ref FROM staged ORDER BY ref) AS s \
+             FROM (SELECT row, ref, phone, plan, amount, own_ref FROM staged ORDER BY {sorted_by}) AS s \
              JOIN orders AS o ON o.ref = s.ref \
              WHERE {which}o.account = ?1 AND o.environment = ?2"
         ))?;

@@ -104,6 +104,8 @@ pub struct Planner {
     refs: RowRefs,
     batch: Option<Batch>,
     rows: u32,
+    /// The face value of all rows, in dinars.
+    face: i64,
     has_own_refs: bool,
     /// The ref of the last row while every row has one of the caller's, each behind the one before: then none stands
     /// twice, and nothing need be sorted by them. None once that is not so.
@@ -153,6 +155,7 @@ impl Ledger {
             label: label.clone(),
             refs: label.refs(account),
             rows: 0,
+            face: 0,
             has_own_refs: false,
             last_of_sorted_refs: None,
             has_marks: false,
@@ -175,6 +178,7 @@ impl Planner {
             .filter(|reference| before.map_or(self.rows == 0, |before| before < **reference))
             .cloned();
         self.rows += 1;
+        self.face += i64::from(row.amount.dinars());
         let cost = row.cost.map(|cost| cost.to_string());
         self.connection
             .prepare_cached(
@@ -246,6 +250,9 @@ impl Planner {
 
     /// Rows that are orders already, by state.
     pub fn known(&self) -> Result<BTreeMap<State, u64>> {
+        if !self.has_marks {
+            return Ok(BTreeMap::new());
+        }
         let mut statement = self.connection.prepare(
             "SELECT fate, count(*) FROM staged WHERE fate IS NOT NULL AND fate NOT IN ('again', 'clash') \
              AND same_ref IS NULL GROUP BY fate",

@@ -20,11 +20,15 @@ impl Planner {
             format!(" AND NOT ({TO_SEND} AND {NEEDS_CONSENT})")
         };
         let kept = format!("same_ref IS NULL AND fate IS NOT 'clash'{repeats}");
-        let (count, face): (u32, i64) = self.connection.query_row(
-            &format!("SELECT count(*), coalesce(sum(amount), 0) FROM staged WHERE {kept}"),
-            [],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )?;
+        let (count, face): (u32, i64) = if self.has_marks {
+            self.connection.query_row(
+                &format!("SELECT count(*), coalesce(sum(amount), 0) FROM staged WHERE {kept}"),
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )?
+        } else {
+            (self.rows, self.face)
+        };
         let is_whole = new.is_whole && count == self.rows;
         let (batch, sheet) = self.begin_sheet(new, (count, face), is_whole)?;
         self.copy_rows(sheet, &kept)?;

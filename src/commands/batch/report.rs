@@ -143,7 +143,13 @@ impl<'a> Report<'a> {
         };
         if !report.is_written() {
             report.move_strangers_aside()?;
-            let mut results = report.rewritten()?.map_err(unwritable)?;
+            let results = if report.ended() == 0 {
+                // There is nothing to go through the sheet for.
+                Results::begin(&job.file.results, &report.layout)
+            } else {
+                report.rewritten()?
+            };
+            let mut results = results.map_err(unwritable)?;
             results.publish().map_err(unwritable)?;
             report.lines_before = results.lines();
             report.results = Some(results);
@@ -171,15 +177,20 @@ impl<'a> Report<'a> {
             .ok()?
             .duration_since(std::time::UNIX_EPOCH)
             .ok()?;
-        let in_sheet = self.counts.iter().filter(|(state, _)| state.is_final());
-        let in_sheet: u64 = in_sheet.map(|(_, orders)| orders).sum();
-        let ended = in_sheet + self.before.count_gone(State::is_final);
         Some(format!(
-            "{}|{}|{}|{ended}",
+            "{}|{}|{}|{}",
             path.display(),
             metadata.len(),
-            changed.as_nanos()
+            changed.as_nanos(),
+            self.ended()
         ))
+    }
+
+    /// How many orders of the batch have ended, those that the sheet no longer has among them.
+    fn ended(&self) -> u64 {
+        let in_sheet = self.counts.iter().filter(|(state, _)| state.is_final());
+        let in_sheet: u64 = in_sheet.map(|(_, orders)| orders).sum();
+        in_sheet + self.before.count_gone(State::is_final)
     }
 
     /// Results of another batch, account or program are not written over.
@@ -277,7 +288,7 @@ impl<'a> Report<'a> {
                 if order.row.is_some() {
                     self.count(*from, order.state, 1);
                 }
-                self.ended(order);
+                self.tell(order);
             }
             Event::Existing(order) => {
                 self.count(State::Planned, order.state, 1);
@@ -305,7 +316,7 @@ impl<'a> Report<'a> {
         *self.counts.entry(to).or_default() += rows;
     }
 
-    fn ended(&mut self, order: &Order) {
+    fn tell(&mut self, order: &Order) {
         let printer = &self.job.session.printer;
         let is_end = order.state.is_final() || order.state == State::InReview;
         let is_told = is_end || (self.job.sending.no_wait && order.state == State::Accepted);

@@ -225,8 +225,8 @@ impl Engine<'_> {
         let stop = self.desk.stop.clone();
         let (mut is_told, mut sent) = (false, Vec::new());
         loop {
-            // Rows that were claimed, or held up, while everything stopped.
-            if !self.is_open_for_sends() {
+            // Rows that were claimed, or held up, when everything stopped.
+            if !self.is_open_for_sends() || self.outbox.is_closed() {
                 self.put_back().await;
             }
             // First of all: it may find lost rows, and then a sweep is due.
@@ -245,7 +245,7 @@ impl Engine<'_> {
                 signal = stop.wait(), if !is_told => {
                     // Once, also where something graver has stopped the run before.
                     is_told = true;
-                    self.stop(Stopped::Interrupted(signal)).await;
+                    self.stop(Stopped::Interrupted(signal));
                 }
                 Some(found) = self.finds.recv() => self.take(found),
                 // There is always a sender: connections that have ended leave theirs to this run.
@@ -254,7 +254,7 @@ impl Engine<'_> {
                         self.answered(sent);
                     }
                 }
-                Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => self.handle(done).await,
+                Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => self.handle(done),
                 Some(ended) = self.connections.join_next() => self.lose_connection(ended),
                 () = tokio::time::sleep_until(wake) => {}
             }

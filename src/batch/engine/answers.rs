@@ -53,7 +53,7 @@ impl Engine<'_> {
         self.fail(LedgerError::Storage(format!("a worker has fallen: {fallen}")).into());
     }
 
-    pub(super) async fn handle(&mut self, done: Result<Done, JoinError>) {
+    pub(super) fn handle(&mut self, done: Result<Done, JoinError>) {
         match done {
             Ok(Done::Claimed(claims)) => {
                 self.is_claiming = false;
@@ -76,16 +76,16 @@ impl Engine<'_> {
                 self.out -= 1;
                 self.open -= 1;
                 self.prove();
-                self.sent(State::Sending, stands).await;
+                self.sent(State::Sending, stands);
             }
             Ok(Done::Recovered(reference, recovered)) => {
                 let from = self.recovering.remove(&reference).unwrap_or(State::Unknown);
-                self.sent(from, recovered).await;
+                self.sent(from, recovered);
             }
             Ok(Done::Swept(report)) => {
                 self.is_sweeping = false;
                 match report {
-                    Ok(report) => self.swept(report).await,
+                    Ok(report) => self.swept(report),
                     Err(failure) => self.fail(failure),
                 }
             }
@@ -132,7 +132,7 @@ impl Engine<'_> {
     }
 
     /// A row stands somewhere: accepted, refused, or lost.
-    async fn sent(&mut self, from: State, sent: topup::Result<Standing>) {
+    fn sent(&mut self, from: State, sent: topup::Result<Standing>) {
         let standing = match sent {
             Ok(standing) => standing,
             Err(failure) => return self.fail(failure),
@@ -140,12 +140,12 @@ impl Engine<'_> {
         self.stands(from, &standing.order);
         match standing.trouble {
             Some(trouble) if topup::is_ignored(&trouble) => {}
-            Some(Trouble::EmptyWallet { .. }) => self.stop(Stopped::EmptyWallet).await,
-            Some(Trouble::Auth(auth)) => self.stop(Stopped::Auth(auth)).await,
-            Some(Trouble::Unavailable(why)) => self.stop(Stopped::Unavailable(why)).await,
-            Some(Trouble::Interrupted(signal)) => self.stop(Stopped::Interrupted(signal)).await,
+            Some(Trouble::EmptyWallet { .. }) => self.stop(Stopped::EmptyWallet),
+            Some(Trouble::Auth(auth)) => self.stop(Stopped::Auth(auth)),
+            Some(Trouble::Unavailable(why)) => self.stop(Stopped::Unavailable(why)),
+            Some(Trouble::Interrupted(signal)) => self.stop(Stopped::Interrupted(signal)),
             // A row in doubt was refused for want of money, and then found or not to be told: the rest stops all the same.
-            _ if self.desk.halted.is(Halt::Sends) => self.stop(Stopped::EmptyWallet).await,
+            _ if self.desk.halted.is(Halt::Sends) => self.stop(Stopped::EmptyWallet),
             _ => {}
         }
     }
@@ -192,16 +192,16 @@ impl Engine<'_> {
         (self.tell)(Event::Moved { from, order });
     }
 
-    async fn swept(&mut self, report: Report) {
+    fn swept(&mut self, report: Report) {
         self.is_wide |= report.is_blind;
         if self.phase() == Phase::Settling && self.recovering.is_empty() {
             self.recount();
         }
         if let Some(auth) = report.refused {
-            self.stop(Stopped::Auth(auth)).await;
+            self.stop(Stopped::Auth(auth));
         }
         if let Some(signal) = report.interrupted {
-            self.stop(Stopped::Interrupted(signal)).await;
+            self.stop(Stopped::Interrupted(signal));
         }
     }
 
@@ -226,8 +226,8 @@ impl Engine<'_> {
         self.failure.get_or_insert(failure);
     }
 
-    /// No new rows; those that have not left are put back.
-    pub(super) async fn stop(&mut self, why: Stopped) {
+    /// No new rows, and nothing leaves any more. What has not left is put back by the loop.
+    pub(super) fn stop(&mut self, why: Stopped) {
         self.outbox.close();
         let is_graver = self
             .outcome
@@ -237,7 +237,6 @@ impl Engine<'_> {
         if is_graver {
             self.outcome.stopped = Some(why);
         }
-        self.put_back().await;
     }
 
     /// Puts back what has not left.

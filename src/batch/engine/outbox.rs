@@ -76,6 +76,11 @@ impl Outbox {
         self.added.close();
     }
 
+    /// Whether nothing leaves any more.
+    pub fn is_closed(&self) -> bool {
+        self.rows().is_closed
+    }
+
     /// Whether no answer is awaited.
     pub fn is_idle(&self) -> bool {
         self.away.load(Ordering::Relaxed) == 0
@@ -198,7 +203,9 @@ mod tests {
         let outbox = Outbox::new(1);
         outbox.add(vec![row("r-1")]);
         assert!(outbox.ready().await);
+        assert!(!outbox.is_closed());
         outbox.close();
+        assert!(outbox.is_closed());
         assert!(outbox.take().is_none());
         outbox.add(vec![row("r-2")]);
         assert!(!outbox.ready().await);

@@ -50,6 +50,8 @@ pub(super) struct Report<'a> {
     /// Rows whose ref is another order's.
     pub held_clashes: u64,
     lines_before: u64,
+    /// Rows that this run has claimed.
+    claimed: u64,
     /// Whether a line could not be written.
     is_cut: bool,
     /// Whether other commands have made or moved orders of these rows: the results are written anew.
@@ -106,6 +108,13 @@ impl Pace {
     }
 }
 
+/// Of the rows that are still planned, those that this run will send.
+fn left_in_run(planned: u64, limit: Option<u32>, claimed: u64) -> u64 {
+    limit.map_or(planned, |limit| {
+        planned.min(u64::from(limit).saturating_sub(claimed))
+    })
+}
+
 fn per_minute(count: u64, took: Duration) -> u64 {
     let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1);
     count.saturating_mul(60_000) / millis
@@ -134,6 +143,7 @@ impl<'a> Report<'a> {
             held_caps: 0,
             held_clashes: 0,
             lines_before: 0,
+            claimed: 0,
             has_others: false,
             is_cut: false,
             started: Instant::now(),
@@ -282,6 +292,7 @@ impl<'a> Report<'a> {
             Event::Claimed(rows) => {
                 self.count(State::Planned, State::Sending, *rows);
                 self.pace.count(*rows);
+                self.claimed += rows;
             }
             Event::Moved { from, order } => {
                 // An order that the sheet no longer has is none of its rows.
@@ -390,9 +401,10 @@ impl<'a> Report<'a> {
         };
         let planned = of(|state| state == State::Planned);
         let per_minute = self.pace.per_minute();
+        let left = left_in_run(planned, self.job.sending.limit, self.claimed);
         let eta = per_minute
-            .filter(|pace| *pace > 0 && planned > 0)
-            .map(|pace| Duration::from_secs(planned.saturating_mul(60) / pace));
+            .filter(|pace| *pace > 0 && left > 0)
+            .map(|pace| Duration::from_secs(left.saturating_mul(60) / pace));
         let tally = Tally {
             total,
             done: of(State::is_final),
@@ -512,5 +524,18 @@ impl Job<'_> {
             .or_else(|| name.strip_suffix(".csv"))
             .unwrap_or(&name);
         results.with_file_name(format!("{stem}.retry.csv"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_shortens_what_is_left() {
+        assert_eq!(left_in_run(100, None, 10), 100);
+        assert_eq!(left_in_run(100, Some(30), 10), 20);
+        assert_eq!(left_in_run(100, Some(30), 30), 0);
+        assert_eq!(left_in_run(5, Some(30), 10), 5);
     }
 }

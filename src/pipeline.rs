@@ -1,16 +1,30 @@
 //! Two threads for work in two steps: one makes portions, the other takes them.
 
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::Builder;
 
 /// Portions that may wait to be taken: memory stays flat.
 const AHEAD: usize = 2;
 
 /// Makes portions here until there are no more, and takes them in a thread of their own, in their order; a single one is
-/// taken here. False where `take` has put an end to it: what is made behind that is dropped.
+/// taken here, and all of them where no thread is to be had. False where `take` has put an end to it: what is made behind
+/// that is dropped, and so is an error of `make`.
 ///
 /// # Errors
-/// The first error of either side; where both have one, that of `take`.
+/// That of `take`; where it has none, that of `make`. A portion alone before an error of `make` is not taken.
 pub fn run<P, E>(
+    make: impl FnMut() -> Result<Option<P>, E>,
+    take: impl FnMut(P) -> Result<bool, E> + Send,
+) -> Result<bool, E>
+where
+    P: Send,
+    E: Send,
+{
+    run_in(Builder::new(), make, take)
+}
+
+fn run_in<P, E>(
+    thread: Builder,
     mut make: impl FnMut() -> Result<Option<P>, E>,
     mut take: impl FnMut(P) -> Result<bool, E> + Send,
 ) -> Result<bool, E>
@@ -20,45 +34,92 @@ where
 {
     let Some(first) = make()? else { return Ok(true) };
     let Some(second) = make()? else { return take(first) };
-    let (handed, portions) = sync_channel(AHEAD);
-    std::thread::scope(|scope| {
-        let taking = scope.spawn(move || {
-            for portion in [first, second].into_iter().chain(portions) {
+    match apart(thread, [first, second], &mut make, &mut take) {
+        Ok(ended) => ended,
+        Err([first, second]) => {
+            if !take(first)? || !take(second)? {
+                return Ok(false);
+            }
+            while let Some(portion) = make()? {
                 if !take(portion)? {
                     return Ok(false);
                 }
             }
             Ok(true)
-        });
-        let making = loop {
-            match make() {
+        }
+    }
+}
+
+/// The same in two threads. The portions back where there is no second one.
+fn apart<P, E>(
+    thread: Builder,
+    ready: [P; 2],
+    make: &mut impl FnMut() -> Result<Option<P>, E>,
+    take: &mut (impl FnMut(P) -> Result<bool, E> + Send),
+) -> Result<Result<bool, E>, [P; 2]>
+where
+    P: Send,
+    E: Send,
+{
+    let (handed, portions) = sync_channel(AHEAD);
+    std::thread::scope(|scope| {
+        let Ok(taking) = thread.spawn_scoped(scope, move || take_all(&portions, take)) else {
+            return Err(ready);
+        };
+        let mut making = Ok(());
+        let mut portions = ready.map(|portion| Ok(Some(portion))).into_iter();
+        loop {
+            match portions.next().unwrap_or_else(&mut *make) {
                 Ok(Some(portion)) => {
                     // Whoever takes has stopped where nobody listens any more, and says why.
                     if handed.send(portion).is_err() {
-                        break Ok(());
+                        break;
                     }
                 }
-                Ok(None) => break Ok(()),
-                Err(error) => break Err(error),
+                Ok(None) => break,
+                Err(error) => {
+                    making = Err(error);
+                    break;
+                }
             }
-        };
+        }
         drop(handed);
         let taken = taking
             .join()
             .unwrap_or_else(|fallen| std::panic::resume_unwind(fallen));
-        match (taken, making) {
-            (Ok(true), Err(error)) => Err(error),
-            (taken, _) => taken,
-        }
+        Ok(match taken {
+            Ok(true) => making.map(|()| true),
+            taken => taken,
+        })
     })
+}
+
+fn take_all<P, E>(portions: &Receiver<P>, take: &mut impl FnMut(P) -> Result<bool, E>) -> Result<bool, E> {
+    for portion in portions {
+        if !take(portion)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     use super::*;
 
     /// What is taken of so many portions, and how it ends.
     fn taken(
+        count: u32,
+        make_fails_at: u32,
+        take: impl Fn(u32) -> Result<bool, String> + Sync,
+    ) -> (Vec<u32>, Result<bool, String>) {
+        taken_in(Builder::new(), count, make_fails_at, take)
+    }
+
+    fn taken_in(
+        thread: Builder,
         count: u32,
         make_fails_at: u32,
         take: impl Fn(u32) -> Result<bool, String> + Sync,
@@ -71,11 +132,15 @@ mod tests {
             }
             Ok((next <= count).then_some(next))
         };
-        let ended = run(make, |portion| {
+        let ended = run_in(thread, make, |portion| {
             taken.push(portion);
             take(portion)
         });
         (taken, ended)
+    }
+
+    fn took_no_more() -> Result<bool, String> {
+        Err("took no more".to_owned())
     }
 
     #[test]
@@ -91,19 +156,12 @@ mod tests {
     fn it_ends_where_the_taking_ends() {
         for end in [1, 2, 3, 50] {
             let (stopped, ended) = taken(100, u32::MAX, |portion| Ok(portion < end));
-            assert_eq!(
-                (stopped.len(), ended),
-                (usize::try_from(end).unwrap_or_default(), Ok(false))
-            );
+            let expected = usize::try_from(end).unwrap_or_default();
+            assert_eq!((stopped.len(), ended), (expected, Ok(false)));
             let failing = |portion| {
-                if portion < end {
-                    Ok(true)
-                } else {
-                    Err("took no more".to_owned())
-                }
+                if portion < end { Ok(true) } else { took_no_more() }
             };
-            let (_, ended) = taken(100, u32::MAX, failing);
-            assert_eq!(ended, Err("took no more".to_owned()));
+            assert_eq!(taken(100, u32::MAX, failing).1, took_no_more());
         }
     }
 
@@ -116,5 +174,52 @@ mod tests {
             let expected = if end <= 2 { 0 } else { end - 1 };
             assert_eq!(taken.len(), usize::try_from(expected).unwrap_or_default());
         }
+    }
+
+    #[test]
+    fn an_end_of_the_taking_stands_before_an_error_of_the_making() {
+        assert_eq!(taken(100, 4, |portion| Ok(portion < 3)).1, Ok(false));
+        assert_eq!(taken(100, 4, |_| took_no_more()).1, took_no_more());
+    }
+
+    /// No system has so large a stack to give.
+    #[test]
+    fn where_no_thread_is_to_be_had_everything_is_done_here() {
+        let without = |make_fails_at, end| {
+            let thread = Builder::new().stack_size(usize::MAX / 4);
+            taken_in(thread, 100, make_fails_at, |portion| Ok(portion < end))
+        };
+        assert_eq!(without(u32::MAX, u32::MAX), ((1..=100).collect(), Ok(true)));
+        for end in [1, 2, 3, 50] {
+            assert_eq!(without(u32::MAX, end), ((1..=end).collect(), Ok(false)));
+        }
+        let (taken, ended) = without(50, u32::MAX);
+        assert_eq!((taken.len(), ended), (49, Err("made no more".to_owned())));
+    }
+
+    #[test]
+    fn few_portions_wait_for_one_that_is_being_taken() {
+        let count = AtomicU32::new(0);
+        let make = || {
+            let nth = count.fetch_add(1, Ordering::SeqCst) + 1;
+            Ok::<_, String>((nth <= 50).then_some(nth))
+        };
+        let mut most = 0;
+        let ended = run(make, |portion| {
+            most = most.max(count.load(Ordering::SeqCst) - portion);
+            Ok(true)
+        });
+        assert_eq!(ended, Ok(true));
+        // Those that wait, one that can't be handed over, and the end.
+        assert!(most <= 4, "{most}");
+    }
+
+    #[test]
+    #[should_panic(expected = "fallen while taking")]
+    fn a_panic_of_the_taking_is_one_of_all() {
+        let _ = taken(100, u32::MAX, |portion| {
+            assert!(portion < 3, "fallen while taking");
+            Ok(true)
+        });
     }
 }

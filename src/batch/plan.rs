@@ -16,7 +16,7 @@ const REFUSALS_MAX: usize = 1_000;
 
 /// Rows that one thread reads and another stages at a time.
 const ROWS_PER_PORTION: usize = 256;
-/// And no more than a row above so many bytes of cells.
+/// Once a portion has so many bytes of cells, no further row is put to it.
 const CELL_BYTES_PER_PORTION: usize = 64 * 1024;
 
 /// What fills cells that are missing, and what no row may pass.

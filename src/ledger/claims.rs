@@ -322,7 +322,8 @@ impl Claiming<'_> {
                 read_order(row)?,
             ));
         }
-        for (id, again, order) in found {
+        for (nth, (id, again, order)) in found.into_iter().enumerate() {
+            give_way(nth);
             if self.left() == 0 {
                 return Ok(());
             }

@@ -108,7 +108,7 @@ pub struct Planner {
     face: i64,
     has_own_refs: bool,
     /// The ref of the last row while every row has one of the caller's, each behind the one before: then none stands
-    /// twice, and nothing need be sorted by them. None once that is not so.
+    /// twice, and nobody need look for those that do. None once that is not so.
     last_of_sorted_refs: Option<Ref>,
     /// Whether a row was found to be anything but new.
     has_marks: bool,

@@ -160,7 +160,7 @@ impl Ledger {
         )
     }
 
-    /// How many orders are open, but for what is in hand. Reads little more than their index.
+    /// How many orders are open, but for what is in hand. Reads every open one.
     pub fn open_count(&self, account: &Account, in_hand: InHand<'_>) -> Result<OpenCount> {
         let query = format!(
             "SELECT count(*), min(sent_at) FROM orders {OPEN} AND account = :account AND environment = :environment \

@@ -55,14 +55,14 @@ DROP TABLE orders;
 ALTER TABLE orders_anew RENAME TO orders;
 
 -- Its rows come in no order: the shorter they are, the fewer pages a commit has to write.
-CREATE INDEX orders_by_phone ON orders (CAST(phone AS INTEGER));
-CREATE INDEX orders_by_time ON orders (created_at);
-CREATE INDEX orders_by_sending ON orders (sent_at);
+CREATE INDEX orders_by_phone ON orders (CAST(phone AS INTEGER), sent_at);
+CREATE INDEX orders_by_time ON orders (account, environment, created_at);
+CREATE INDEX orders_by_sending ON orders (account, environment, sent_at);
 CREATE INDEX orders_open ON orders (batch_id, sent_at) WHERE is_open = 1;
 CREATE INDEX orders_not_open ON orders (batch_id, state, row) WHERE is_open = 0 AND batch_id IS NOT NULL;
 CREATE INDEX orders_unknown ON orders (batch_id, sent_at) WHERE state = 'unknown';
-CREATE INDEX orders_refunded ON orders (updated_at) WHERE state = 'refunded';
-CREATE INDEX orders_clashing ON orders (created_at) WHERE state = 'conflict';
+CREATE INDEX orders_refunded ON orders (account, environment, updated_at) WHERE state = 'refunded';
+CREATE INDEX orders_clashing ON orders (account, environment, created_at) WHERE state = 'conflict';
 
 CREATE TRIGGER orders_are_kept BEFORE DELETE ON orders
 BEGIN

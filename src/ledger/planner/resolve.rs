@@ -79,8 +79,7 @@ impl Planner {
         Ok(())
     }
 
-    /// Finds the orders that rows are already: a merge of two sorted sequences, since the refs of one batch sort as
-    /// its numbers do.
+    /// Finds the orders that rows are already.
     fn known_orders(&self) -> Result<()> {
         // A batch that is new has no orders under refs of ours.
         let which = if self.batch.is_some() {
@@ -88,16 +87,10 @@ impl Planner {
         } else {
             "own_ref = 1 AND "
         };
-        let sorted_by = if self.last_of_sorted_refs.is_some() {
-            "row"
-        } else {
-            "ref"
-        };
         let mut matched = self.connection.prepare(&format!(
             "SELECT s.row AS row, o.id AS id, o.state AS state, o.batch_id AS batch_id, o.again AS again, \
              o.phone = s.phone AND o.plan = s.plan AND o.amount = s.amount AS is_the_same \
-             FROM (SELECT row, ref, phone, plan, amount, own_ref FROM staged ORDER BY {sorted_by}) AS s \
-             JOIN orders AS o ON o.ref = s.ref \
+             FROM staged AS s JOIN orders AS o ON o.ref = s.ref \
              WHERE {which}o.account = ?1 AND o.environment = ?2"
         ))?;
         let mut mark = self

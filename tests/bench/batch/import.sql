@@ -23,9 +23,9 @@ CREATE TABLE orders (
     UNIQUE (ref, account, environment)
 ) STRICT;
 
-CREATE INDEX orders_by_phone ON orders (CAST(phone AS INTEGER));
-CREATE INDEX orders_by_time ON orders (created_at);
-CREATE INDEX orders_by_sending ON orders (sent_at);
+CREATE INDEX orders_by_phone ON orders (CAST(phone AS INTEGER), sent_at);
+CREATE INDEX orders_by_time ON orders (account, environment, created_at);
+CREATE INDEX orders_by_sending ON orders (account, environment, sent_at);
 CREATE INDEX orders_open ON orders (batch_id, sent_at) WHERE is_open = 1;
 CREATE INDEX orders_not_open ON orders (batch_id, state) WHERE is_open = 0 AND batch_id IS NOT NULL;
 CREATE INDEX orders_unknown ON orders (batch_id, sent_at) WHERE state = 'unknown';

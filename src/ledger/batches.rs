@@ -640,3 +640,7 @@ pub(super) fn ensure_batch(
     )?;
     Ok(id)
 }
+
+#[cfg(test)]
+#[path = "index_tests.rs"]
+mod tests;

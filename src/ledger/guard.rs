@@ -91,6 +91,16 @@ pub(super) fn guarded(
     Ok(None)
 }
 
+/// Finds the newest order that has or may have paid the same: number, account, environment, moment, plan, amount and the
+/// ref that is no repeat, in this order.
+pub(super) fn repeat_query() -> String {
+    format!(
+        "SELECT id FROM orders {TO_PHONE} AND account = ?2 AND environment = ?3 AND sent_at >= ?4 AND plan = ?5 AND amount = ?6 \
+         AND ref <> ?7 AND state IN ({}) ORDER BY sent_at DESC LIMIT 1",
+        state_words(State::may_have_paid)
+    )
+}
+
 /// The newest order that has or may have paid the same to the same number since then.
 fn repeat_of(
     connection: &Connection,
@@ -98,13 +108,7 @@ fn repeat_of(
     intent: &Intent,
     since: Timestamp,
 ) -> Result<Option<Order>> {
-    static QUERY: LazyLock<String> = LazyLock::new(|| {
-        format!(
-            "SELECT id FROM orders {TO_PHONE} AND account = ?2 AND environment = ?3 AND sent_at >= ?4 AND plan = ?5 AND amount = ?6 \
-             AND ref <> ?7 AND state IN ({}) ORDER BY sent_at DESC LIMIT 1",
-            state_words(State::may_have_paid)
-        )
-    });
+    static QUERY: LazyLock<String> = LazyLock::new(repeat_query);
     // Most have none, and then there is no order to be read.
     let id: Option<i64> = connection
         .prepare_cached(&QUERY)?

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{Amount, Environment, Ref};
-use crate::ledger::{Caps, Filter, InHand, Ledger};
+use crate::ledger::{Caps, Filter, InHand, Ledger, schema};
 
 type Outcome = std::result::Result<(), Box<dyn std::error::Error>>;
 
@@ -292,5 +292,85 @@ async fn lists_are_filtered_and_come_oldest_first() -> Outcome {
     assert_eq!(in_states(open_states.collect())?, ["a", "c"]);
     assert_eq!(in_states(vec![State::Conflict])?, Vec::<String>::new());
     assert_eq!(ledger.refs_like("b", 5)?, [(b, State::Fulfilled)]);
+    Ok(())
+}
+
+/// Every move of the machine, and news about an order where it stands, with all that an answer can say and with nothing.
+#[tokio::test]
+async fn what_a_change_returns_is_what_is_read_behind_it() -> Outcome {
+    let place = tempfile::tempdir()?;
+    let path = place.path().join("ledger.db");
+    let ledger = Ledger::open(&path)?;
+    let by_hand = schema::connect(&path)?;
+    let full = |to| Change {
+        provider_status: Some(ProviderStatus::named("PENDING")),
+        topup_id: TopupId::new("t-1"),
+        provider_ref: Some("API-x".to_owned()),
+        their_at: Some(at(3)),
+        cost: "1.25".parse().ok(),
+        message: Some("m".to_owned()),
+        offers: vec![Offer {
+            name: "n".to_owned(),
+            plan: "p".to_owned(),
+            amount: None,
+        }],
+        request_id: Some("req-1".to_owned()),
+        settled_by: Some(SettledBy::Provider),
+        note: Some("n".to_owned()),
+        keep_owner: true,
+        ..Change::to(to, at(2), "why")
+    };
+    let mut expected = Vec::new();
+    let mut given = Vec::new();
+    for from in State::ALL {
+        for to in State::ALL
+            .into_iter()
+            .filter(|to| *to == from || from.may_become(*to))
+        {
+            for is_full in [true, false] {
+                let reference = format!("order-{}", given.len());
+                let sent = written(&ledger, new_send(&reference, 500)).await?;
+                let update = "UPDATE orders SET state = ?2, is_open = ?3 WHERE ref = ?1";
+                by_hand.execute(update, params![reference, from.word(), from.is_open()])?;
+                let read = ledger.find(&sent.order.account, &sent.order.intent.reference)?;
+                let change = if is_full {
+                    full(to)
+                } else {
+                    Change::to(to, at(2), "why")
+                };
+                expected.push((from, to));
+                given.push(Box::new((read.ok_or("not there")?, change)));
+            }
+        }
+    }
+    let changed = ledger.change_all(given).await?;
+    assert_eq!(changed.len(), expected.len());
+    for (changed, (from, to)) in changed.into_iter().zip(expected) {
+        let changed = changed?;
+        assert_eq!(changed.state, to);
+        let found = ledger.find(&changed.account, &changed.intent.reference)?;
+        assert_eq!(found, Some(changed), "{from} to {to}");
+    }
+    Ok(())
+}
+
+/// A number may have many orders: the newest of them is found without sorting them all.
+#[test]
+fn a_repeat_is_found_without_going_through_all_orders_of_its_number() -> Outcome {
+    let place = tempfile::tempdir()?;
+    let path = place.path().join("ledger.db");
+    drop(Ledger::open(&path)?);
+    let connection = schema::connect(&path)?;
+    let query = crate::ledger::guard::repeat_query();
+    let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {query}"))?;
+    let steps = plan.query_map([rusqlite::types::Null; 7], |row| row.get::<_, String>("detail"))?;
+    let steps: Vec<_> = steps.collect::<std::result::Result<_, _>>()?;
+    let [step] = &steps[..] else {
+        panic!("{steps:?}");
+    };
+    assert!(
+        step.contains("orders_by_phone") && step.contains("sent_at>?"),
+        "{step}"
+    );
     Ok(())
 }

@@ -145,6 +145,35 @@ fn a_ref_on_two_lines_refuses_the_sheet() {
     }
 }
 
+/// Rows are read and stored some hundreds at a time.
+#[test]
+fn a_sheet_of_any_length_is_read_to_its_last_row() {
+    for length in [255, 256, 257, 511, 512, 513, 1_025] {
+        let shop = Shop::open();
+        let november = shop
+            .sheet("november.csv")
+            .columns("phone,amount")
+            .customers(length);
+        let shown = november.batch(&["-n"]).expect_exit(0);
+        let to_send = &shown.json()["to_send"];
+        let face = 100 * u64::from(length);
+        assert_eq!(
+            (&to_send["rows"], &to_send["face"]),
+            (&length.into(), &face.into()),
+            "{length}"
+        );
+        let bad = november.row("0778,500");
+        let refused = bad.batch(&["-n"]).expect_exit(2).expect_error("bad_rows");
+        let message = refused.error()["message"].to_string();
+        assert!(
+            message.contains(&format!("line {}", length + 2)),
+            "{length}: {message}"
+        );
+        let rest = bad.batch(&["-n", "--skip-bad"]).expect_exit(0);
+        assert_eq!(rest.json()["to_send"]["rows"], length, "{length}");
+    }
+}
+
 /// Refs that come sorted are not sorted again.
 #[test]
 fn a_ref_on_two_lines_is_found_wherever_they_stand() {

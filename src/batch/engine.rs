@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -102,6 +103,7 @@ pub async fn run(
     options: Options,
     tell: &mut dyn FnMut(Event<'_>),
 ) -> topup::Result<Outcome> {
+    let began_at = desk.clock.now();
     let taken = desk.take_over_lost(&batch).await?;
     let open = desk.ledger.standings(&batch)?;
     let is_accepted = |state| state == State::Accepted;
@@ -132,6 +134,7 @@ pub async fn run(
         tasks: JoinSet::new(),
         is_proven: false,
         first_sent: None,
+        began_at,
         lost: Lost::default(),
         recovering: HashMap::new(),
         found,
@@ -188,6 +191,8 @@ struct Engine<'a> {
     is_proven: bool,
     /// When the first row was given to the connections.
     first_sent: Option<Instant>,
+    /// When the run began: rows that were sent before it are an earlier run's.
+    began_at: Timestamp,
     /// Lost rows that wait to be asked for.
     lost: Lost,
     /// Rows that are being asked for, and where they stand as far as sweeps have told.

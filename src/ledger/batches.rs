@@ -285,6 +285,19 @@ impl Ledger {
         Ok(paid)
     }
 
+    /// The face value, in dinars, of the rows of a batch whose answers were lost: they are sent again where the provider
+    /// does not know them.
+    pub fn lost_face(&self, batch: &Batch) -> Result<u64> {
+        let face: i64 = self
+            .reader()
+            .prepare_cached(&format!(
+                "SELECT coalesce(sum(amount), 0) FROM orders {OPEN} AND batch_id = ?1 AND row IS NOT NULL \
+                 AND (state = 'sending' OR state = 'unknown')"
+            ))?
+            .query_row([batch.id], |row| row.get(0))?;
+        Ok(count(face))
+    }
+
     /// Walks the rows of a stored sheet that are still to be sent, in the order of the file; orders that came back
     /// to `planned` come first.
     pub fn each_waiting(&self, batch: &Batch, each: &mut dyn FnMut(&ToSend<'_>) -> Result<()>) -> Result<()> {

@@ -126,6 +126,12 @@ fn a_batch_is_the_same_through_its_indexes_and_without_them() -> Outcome {
             .collect();
         let face: u32 = paid.iter().map(|put| put.amount).sum();
         assert_eq!(ledger.paid(&batch)?.face, u64::from(face));
+        let unsure: Vec<_> = of_batch
+            .iter()
+            .filter(|put| put.row.is_some() && matches!(put.state, State::Sending | State::Unknown))
+            .collect();
+        let face: u32 = unsure.iter().map(|put| put.amount).sum();
+        assert_eq!(ledger.lost_face(&batch)?, u64::from(face));
 
         let mut sent: Vec<_> = of_batch.iter().filter(|put| put.state.is_open()).collect();
         sent.sort_by_key(|put| (-(put.id / 2), put.id));

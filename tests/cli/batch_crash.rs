@@ -64,6 +64,59 @@ fn kill_at_every_third_post(faults: &[&str], switches: &[&str]) {
     shop.expect_agreement();
 }
 
+/// What a killed run has left open may be sent again: `--limit` and `--max-total` bind that as well.
+#[test]
+fn what_was_left_open_counts_against_the_bounds_of_the_next_run() {
+    let shop = Shop::open_with(&["--latency", "15ms"]).set("ONECLICKDZ_CONCURRENCY", "4");
+    let november = shop.sheet("november.csv").customers(20);
+    let running = november.start(&[]);
+    shop.provider
+        .await_books("a first order", |books| books.orders() > 0);
+    shop.provider.set_faults(&["hang_before"]);
+    shop.await_states("some that hang", |states| states.get("sending") >= Some(&4));
+    running.kill();
+    shop.provider.set_faults(&[]);
+    let face_of = |wanted: &[&str]| -> u64 {
+        let states = shop.states();
+        wanted
+            .iter()
+            .map(|state| 100 * states.get(*state).unwrap_or(&0))
+            .sum()
+    };
+    let most = (face_of(&["planned", "sending"]) - 1).to_string();
+    let refused = november
+        .batch(&["--yes", "--max-total", &most])
+        .expect_exit(9)
+        .expect_error("max_total");
+    assert!(
+        refused.error()["message"].to_string().contains("again"),
+        "{refused:?}"
+    );
+    let before = shop.books().calls("send");
+    november.batch(&["--yes", "--limit", "2"]);
+    assert_eq!(shop.books().calls("send"), before + 2);
+    let most = face_of(&["planned"]).to_string();
+    november.batch(&["--yes", "--max-total", &most]).expect_exit(0);
+    november.expect_each_paid_once();
+    november.expect_true_results();
+}
+
+/// All of them are sent in one run, where the limit leaves room for them.
+#[test]
+fn what_was_left_open_is_sent_within_the_limit() {
+    let shop = Shop::open_with(&["--latency", "15ms"]).set("ONECLICKDZ_CONCURRENCY", "4");
+    let november = shop.sheet("november.csv").customers(20);
+    let running = november.start(&[]);
+    shop.provider
+        .await_books("a first order", |books| books.orders() > 0);
+    shop.provider.set_faults(&["hang_before"]);
+    shop.await_states("some that hang", |states| states.get("sending") >= Some(&4));
+    running.kill();
+    shop.provider.set_faults(&[]);
+    november.batch(&["--yes", "--limit", "20"]).expect_exit(0);
+    november.expect_each_paid_once();
+}
+
 #[test]
 fn killed_at_any_instant_each_row_is_paid_once() {
     kill_at_every_third_post(&[], &[]);

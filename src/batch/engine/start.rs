@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::super::sweeper::{self, Found, Task};
 use super::{Done, Engine, Stopped};
-use crate::domain::State;
+use crate::domain::{Order, State};
 use crate::ledger::{Batch, Caps, ClaimCursor, Claims, Guard};
 use crate::topup::{self, Desk, RowOpen};
 
@@ -147,16 +147,23 @@ impl Engine<'_> {
                 Err(failure) => return self.fail(failure.into()),
             };
             self.recovering.insert(reference.clone(), State::Unknown);
-            let desk = Arc::clone(&self.desk);
+            let (desk, may_send_again) = (Arc::clone(&self.desk), self.may_send_again(&order));
             self.tasks.spawn(async move {
-                // A row that the sheet no longer has is asked about, and not sent again.
-                let recovered = match order.row {
-                    Some(_) => desk.recover_row(order, &|_| {}).await,
-                    None => desk.check(order, &|_| {}).await,
+                let recovered = if may_send_again {
+                    desk.recover_row(order, &|_| {}).await
+                } else {
+                    desk.check(order, &|_| {}).await
                 };
                 Done::Recovered(reference, recovered)
             });
         }
+    }
+
+    /// Whether a lost row is sent again once it is proved absent, and not only asked about. What the sheet no longer has
+    /// is not; and where so many rows were asked for, what an earlier run has left is one of them only by a claim.
+    fn may_send_again(&self, order: &Order) -> bool {
+        let is_of_this_run = order.sent_at.is_some_and(|at| at >= self.began_at);
+        order.row.is_some() && (self.options.limit.is_none() || is_of_this_run)
     }
 
     /// Starts a sweep where one is due; else says when the next one is.

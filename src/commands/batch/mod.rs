@@ -152,6 +152,14 @@ struct LeftOut {
 }
 
 impl Planned {
+    /// The batch, where there is one already.
+    fn batch(&self) -> Option<&Batch> {
+        match self {
+            Self::Stored(batch) => Some(batch),
+            Self::Staged(planner, _) => planner.batch(),
+        }
+    }
+
     /// Rows and face value of the whole file, as far as it can be sent.
     fn totals(&self) -> (u64, u64) {
         match self {
@@ -193,11 +201,17 @@ impl Job<'_> {
             Planned::Stored(batch) => Preview::of_stored(&desk.ledger, batch, bounds)?,
             Planned::Staged(staged, _) => Preview::of_staged(staged, bounds, with_repeats)?,
         };
+        // A limit binds those, too.
+        let lost_face = match planned.batch().filter(|_| self.sending.limit.is_none()) {
+            Some(batch) => desk.ledger.lost_face(batch)?,
+            None => 0,
+        };
         let shown = preview::Shown {
             job: self,
             connected,
             planned: &planned,
             preview: &preview,
+            lost_face,
             balance,
         };
         shown.show()?;

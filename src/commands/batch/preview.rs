@@ -164,6 +164,8 @@ pub(super) struct Shown<'a> {
     pub connected: &'a Connected,
     pub planned: &'a Planned,
     pub preview: &'a Preview,
+    /// The face value of rows whose answers were lost, and that may be sent again.
+    pub lost_face: u64,
     pub balance: Money,
 }
 
@@ -332,13 +334,23 @@ impl Shown<'_> {
 
     fn over_max_total(&self) -> Option<Error> {
         let (face, max) = (self.preview.to_send.face, self.job.sending.max_total?);
-        (face > max).then(|| {
-            let message = format!(
-                "{} DZD would be sent, more than `--max-total {max}`; nothing was sent",
-                count(face)
-            );
+        if face.saturating_add(self.lost_face) <= max {
+            return None;
+        }
+        let sent = count(face);
+        Some(if face > max {
+            let message =
+                format!("{sent} DZD would be sent, more than `--max-total {max}`; nothing was sent");
             Error::new(Kind::Limit, "max_total", message)
                 .hint("check that this is the sheet that is meant; `--limit` sends its first rows only")
+        } else {
+            let message = format!(
+                "{sent} DZD would be sent, and up to {} DZD again whose answers were lost, together more than \
+                 `--max-total {max}`; nothing was sent",
+                count(self.lost_face)
+            );
+            Error::new(Kind::Limit, "max_total", message)
+                .hint("`oneclick ref check` asks what became of those first; it sends nothing")
         })
     }
 

@@ -63,7 +63,7 @@ where
 {
     let (handed, portions) = sync_channel(AHEAD);
     std::thread::scope(|scope| {
-        let Ok(taking) = thread.spawn_scoped(scope, move || take_all(&portions, take)) else {
+        let Ok(taking) = thread.spawn_scoped(scope, move || take_all(portions, take)) else {
             return Err(ready);
         };
         let mut making = Ok(());
@@ -94,7 +94,58 @@ where
     })
 }
 
-fn take_all<P, E>(portions: &Receiver<P>, take: &mut impl FnMut(P) -> Result<bool, E>) -> Result<bool, E> {
+/// The same the other way round: portions are made in a thread of their own and taken here. For what takes much memory
+/// while it takes: a thread that has ended gives none of that back to the others.
+///
+/// # Errors
+/// That of `take`; where it has none, that of `make`. A portion alone before an error of `make` is not taken.
+pub fn run_ahead<P, E>(
+    mut make: impl FnMut() -> Result<Option<P>, E> + Send,
+    mut take: impl FnMut(P) -> Result<bool, E>,
+) -> Result<bool, E>
+where
+    P: Send,
+    E: Send,
+{
+    let Some(first) = make()? else { return Ok(true) };
+    let Some(second) = make()? else { return take(first) };
+    if !take(first)? || !take(second)? {
+        return Ok(false);
+    }
+    let make = &mut make;
+    let ended = std::thread::scope(|scope| {
+        let (handed, portions) = sync_channel(AHEAD);
+        let make = &mut *make;
+        let making = Builder::new().spawn_scoped(scope, move || {
+            // Whoever takes has stopped where nobody listens any more.
+            while let Some(portion) = make()? {
+                if handed.send(portion).is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        let making = making.ok()?;
+        Some(match take_all(portions, &mut take) {
+            Ok(true) => {
+                let making = making.join();
+                let ended = making.unwrap_or_else(|fallen| std::panic::resume_unwind(fallen));
+                ended.map(|()| true)
+            }
+            taken => taken,
+        })
+    });
+    ended.unwrap_or_else(|| {
+        while let Some(portion) = make()? {
+            if !take(portion)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    })
+}
+
+fn take_all<P, E>(portions: Receiver<P>, take: &mut impl FnMut(P) -> Result<bool, E>) -> Result<bool, E> {
     for portion in portions {
         if !take(portion)? {
             return Ok(false);
@@ -109,13 +160,32 @@ mod tests {
 
     use super::*;
 
-    /// What is taken of so many portions, and how it ends.
+    /// So many portions, made one by one; an error in the place of one of them.
+    fn made(count: u32, fails_at: u32) -> impl FnMut() -> Result<Option<u32>, String> + Send {
+        let mut next = 0;
+        move || {
+            next += 1;
+            if next == fails_at {
+                return Err("made no more".to_owned());
+            }
+            Ok((next <= count).then_some(next))
+        }
+    }
+
+    /// What is taken of so many portions, and how it ends: whichever of the two steps has a thread of its own.
     fn taken(
         count: u32,
         make_fails_at: u32,
         take: impl Fn(u32) -> Result<bool, String> + Sync,
     ) -> (Vec<u32>, Result<bool, String>) {
-        taken_in(Builder::new(), count, make_fails_at, take)
+        let apart = taken_in(Builder::new(), count, make_fails_at, &take);
+        let mut ahead = Vec::new();
+        let ended = run_ahead(made(count, make_fails_at), |portion| {
+            ahead.push(portion);
+            take(portion)
+        });
+        assert_eq!((ahead, ended), apart);
+        apart
     }
 
     fn taken_in(
@@ -124,15 +194,8 @@ mod tests {
         make_fails_at: u32,
         take: impl Fn(u32) -> Result<bool, String> + Sync,
     ) -> (Vec<u32>, Result<bool, String>) {
-        let (mut next, mut taken) = (0, Vec::new());
-        let make = || {
-            next += 1;
-            if next == make_fails_at {
-                return Err("made no more".to_owned());
-            }
-            Ok((next <= count).then_some(next))
-        };
-        let ended = run_in(thread, make, |portion| {
+        let mut taken = Vec::new();
+        let ended = run_in(thread, made(count, make_fails_at), |portion| {
             taken.push(portion);
             take(portion)
         });

@@ -96,7 +96,7 @@ impl Terms {
             let portion = self.portion(&mut rows, &mut row, has_plans, &mut reading)?;
             Ok((!portion.rows.is_empty()).then_some(portion))
         };
-        pipeline::run(read, |portion: Portion<'_>| {
+        pipeline::run_ahead(read, |portion: Portion<'_>| {
             portion.stage(planner)?;
             Ok::<_, Error>(true)
         })?;

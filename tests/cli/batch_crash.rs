@@ -64,11 +64,9 @@ fn kill_at_every_third_post(faults: &[&str], switches: &[&str]) {
     shop.expect_agreement();
 }
 
-/// What a killed run has left open may be sent again: `--limit` and `--max-total` bind that as well.
-#[test]
-fn what_was_left_open_counts_against_the_bounds_of_the_next_run() {
-    let shop = Shop::open_with(&["--latency", "15ms"]).set("ONECLICKDZ_CONCURRENCY", "4");
-    let november = shop.sheet("november.csv").customers(20);
+/// A batch of 40 rows whose run was killed while four of them at least were `sending`.
+fn killed_while_some_hang(shop: &Shop) -> Sheet<'_> {
+    let november = shop.sheet("november.csv").customers(40);
     let running = november.start(&[]);
     shop.provider
         .await_books("a first order", |books| books.orders() > 0);
@@ -76,6 +74,14 @@ fn what_was_left_open_counts_against_the_bounds_of_the_next_run() {
     shop.await_states("some that hang", |states| states.get("sending") >= Some(&4));
     running.kill();
     shop.provider.set_faults(&[]);
+    november
+}
+
+/// What a killed run has left open may be sent again: `--limit` and `--max-total` bind that as well.
+#[test]
+fn what_was_left_open_counts_against_the_bounds_of_the_next_run() {
+    let shop = Shop::open_with(&["--latency", "100ms"]).set("ONECLICKDZ_CONCURRENCY", "4");
+    let november = killed_while_some_hang(&shop);
     let face_of = |wanted: &[&str]| -> u64 {
         let states = shop.states();
         wanted
@@ -104,16 +110,9 @@ fn what_was_left_open_counts_against_the_bounds_of_the_next_run() {
 /// All of them are sent in one run, where the limit leaves room for them.
 #[test]
 fn what_was_left_open_is_sent_within_the_limit() {
-    let shop = Shop::open_with(&["--latency", "15ms"]).set("ONECLICKDZ_CONCURRENCY", "4");
-    let november = shop.sheet("november.csv").customers(20);
-    let running = november.start(&[]);
-    shop.provider
-        .await_books("a first order", |books| books.orders() > 0);
-    shop.provider.set_faults(&["hang_before"]);
-    shop.await_states("some that hang", |states| states.get("sending") >= Some(&4));
-    running.kill();
-    shop.provider.set_faults(&[]);
-    november.batch(&["--yes", "--limit", "20"]).expect_exit(0);
+    let shop = Shop::open_with(&["--latency", "100ms"]).set("ONECLICKDZ_CONCURRENCY", "4");
+    let november = killed_while_some_hang(&shop);
+    november.batch(&["--yes", "--limit", "40"]).expect_exit(0);
     november.expect_each_paid_once();
 }
 
@@ -300,7 +299,7 @@ fn one_process_at_a_time_has_a_batch() {
 #[test]
 fn a_running_batch_can_be_looked_at() {
     let shop = Shop::open_with(&["--latency", "20ms"]).set("ONECLICKDZ_CONCURRENCY", "1");
-    let november = shop.sheet("november.csv").customers(20);
+    let november = shop.sheet("november.csv").customers(40);
     let running = november.start(&[]);
     shop.provider
         .await_books("some POSTs", |books| books.calls("send") >= 3);
@@ -316,7 +315,7 @@ fn a_running_batch_can_be_looked_at() {
 #[test]
 fn a_send_beside_a_running_batch_pays_nobody_twice() {
     let shop = Shop::open_with(&["--latency", "15ms"]).set("ONECLICKDZ_CONCURRENCY", "1");
-    let november = shop.sheet("november.csv").customers(20);
+    let november = shop.sheet("november.csv").customers(40);
     let running = november.start(&[]);
     shop.provider
         .await_books("the first POSTs", |books| books.calls("send") >= 2);

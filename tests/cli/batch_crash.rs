@@ -299,7 +299,7 @@ fn one_process_at_a_time_has_a_batch() {
 #[test]
 fn a_running_batch_can_be_looked_at() {
     let shop = Shop::open_with(&["--latency", "20ms"]).set("ONECLICKDZ_CONCURRENCY", "1");
-    let november = shop.sheet("november.csv").customers(40);
+    let november = shop.sheet("november.csv").customers(20);
     let running = november.start(&[]);
     shop.provider
         .await_books("some POSTs", |books| books.calls("send") >= 3);
@@ -315,7 +315,7 @@ fn a_running_batch_can_be_looked_at() {
 #[test]
 fn a_send_beside_a_running_batch_pays_nobody_twice() {
     let shop = Shop::open_with(&["--latency", "15ms"]).set("ONECLICKDZ_CONCURRENCY", "1");
-    let november = shop.sheet("november.csv").customers(40);
+    let november = shop.sheet("november.csv").customers(20);
     let running = november.start(&[]);
     shop.provider
         .await_books("the first POSTs", |books| books.calls("send") >= 2);

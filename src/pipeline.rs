@@ -1,12 +1,12 @@
 //! Two threads for work in two steps: one makes portions, the other takes them.
 
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::thread::Builder;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{Builder, ScopedJoinHandle};
 
 /// Portions that may wait to be taken: memory stays flat.
 const AHEAD: usize = 2;
 
-/// Makes portions here until there are no more, and takes them in a thread of their own, in their order; a single one is
+/// Makes portions here until there are no more, and takes them in a thread of their own, in their order; the first two are
 /// taken here, and all of them where no thread is to be had. False where `take` has put an end to it: what is made behind
 /// that is dropped, and so is an error of `make`.
 ///
@@ -32,73 +32,28 @@ where
     P: Send,
     E: Send,
 {
-    let Some(first) = make()? else { return Ok(true) };
-    let Some(second) = make()? else { return take(first) };
-    match apart(thread, [first, second], &mut make, &mut take) {
-        Ok(ended) => ended,
-        Err([first, second]) => {
-            if !take(first)? || !take(second)? {
-                return Ok(false);
-            }
-            while let Some(portion) = make()? {
-                if !take(portion)? {
-                    return Ok(false);
-                }
-            }
-            Ok(true)
-        }
+    if let Some(ended) = first_two(&mut make, &mut take)? {
+        return Ok(ended);
     }
-}
-
-/// The same in two threads. The portions back where there is no second one.
-fn apart<P, E>(
-    thread: Builder,
-    ready: [P; 2],
-    make: &mut impl FnMut() -> Result<Option<P>, E>,
-    take: &mut (impl FnMut(P) -> Result<bool, E> + Send),
-) -> Result<Result<bool, E>, [P; 2]>
-where
-    P: Send,
-    E: Send,
-{
-    let (handed, portions) = sync_channel(AHEAD);
-    std::thread::scope(|scope| {
-        let Ok(taking) = thread.spawn_scoped(scope, move || take_all(portions, take)) else {
-            return Err(ready);
-        };
-        let mut making = Ok(());
-        let mut portions = ready.map(|portion| Ok(Some(portion))).into_iter();
-        loop {
-            match portions.next().unwrap_or_else(&mut *make) {
-                Ok(Some(portion)) => {
-                    // Whoever takes has stopped where nobody listens any more, and says why.
-                    if handed.send(portion).is_err() {
-                        break;
-                    }
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    making = Err(error);
-                    break;
-                }
-            }
-        }
-        drop(handed);
-        let taken = taking
-            .join()
-            .unwrap_or_else(|fallen| std::panic::resume_unwind(fallen));
-        Ok(match taken {
-            Ok(true) => making.map(|()| true),
+    let (making, taking) = (&mut make, &mut take);
+    let ended = std::thread::scope(|scope| {
+        let (handed, portions) = sync_channel(AHEAD);
+        let taken = thread.spawn_scoped(scope, move || take_all(portions, taking));
+        let taken = taken.ok()?;
+        let ended = make_all(making, handed);
+        Some(match joined(taken) {
+            Ok(true) => ended.map(|()| true),
             taken => taken,
         })
-    })
+    });
+    ended.unwrap_or_else(|| do_here(&mut make, &mut take))
 }
 
 /// The same the other way round: portions are made in a thread of their own and taken here. For what takes much memory
 /// while it takes: a thread that has ended gives none of that back to the others.
 ///
 /// # Errors
-/// That of `take`; where it has none, that of `make`. A portion alone before an error of `make` is not taken.
+/// The same.
 pub fn run_ahead<P, E>(
     mut make: impl FnMut() -> Result<Option<P>, E> + Send,
     mut take: impl FnMut(P) -> Result<bool, E>,
@@ -107,42 +62,64 @@ where
     P: Send,
     E: Send,
 {
-    let Some(first) = make()? else { return Ok(true) };
-    let Some(second) = make()? else { return take(first) };
-    if !take(first)? || !take(second)? {
-        return Ok(false);
+    if let Some(ended) = first_two(&mut make, &mut take)? {
+        return Ok(ended);
     }
-    let make = &mut make;
+    let (making, taking) = (&mut make, &mut take);
     let ended = std::thread::scope(|scope| {
         let (handed, portions) = sync_channel(AHEAD);
-        let make = &mut *make;
-        let making = Builder::new().spawn_scoped(scope, move || {
-            // Whoever takes has stopped where nobody listens any more.
-            while let Some(portion) = make()? {
-                if handed.send(portion).is_err() {
-                    break;
-                }
-            }
-            Ok(())
-        });
-        let making = making.ok()?;
-        Some(match take_all(portions, &mut take) {
-            Ok(true) => {
-                let making = making.join();
-                let ended = making.unwrap_or_else(|fallen| std::panic::resume_unwind(fallen));
-                ended.map(|()| true)
-            }
+        let thread = Builder::new().spawn_scoped(scope, move || make_all(making, handed));
+        let thread = thread.ok()?;
+        Some(match take_all(portions, taking) {
+            Ok(true) => joined(thread).map(|()| true),
             taken => taken,
         })
     });
-    ended.unwrap_or_else(|| {
-        while let Some(portion) = make()? {
-            if !take(portion)? {
-                return Ok(false);
-            }
+    ended.unwrap_or_else(|| do_here(&mut make, &mut take))
+}
+
+/// Whether it ends with the first two portions, and how: for one alone no thread is worth its while.
+fn first_two<P, E>(
+    make: &mut impl FnMut() -> Result<Option<P>, E>,
+    take: &mut impl FnMut(P) -> Result<bool, E>,
+) -> Result<Option<bool>, E> {
+    let Some(first) = make()? else {
+        return Ok(Some(true));
+    };
+    let Some(second) = make()? else {
+        return take(first).map(Some);
+    };
+    let goes_on = take(first)? && take(second)?;
+    Ok((!goes_on).then_some(false))
+}
+
+fn do_here<P, E>(
+    make: &mut impl FnMut() -> Result<Option<P>, E>,
+    take: &mut impl FnMut(P) -> Result<bool, E>,
+) -> Result<bool, E> {
+    while let Some(portion) = make()? {
+        if !take(portion)? {
+            return Ok(false);
         }
-        Ok(true)
-    })
+    }
+    Ok(true)
+}
+
+fn make_all<P, E>(make: &mut impl FnMut() -> Result<Option<P>, E>, handed: SyncSender<P>) -> Result<(), E> {
+    while let Some(portion) = make()? {
+        // Whoever takes has stopped where nobody listens any more, and says why.
+        if handed.send(portion).is_err() {
+            break;
+        }
+    }
+    drop(handed);
+    Ok(())
+}
+
+/// What the thread has come to; its panic is one of all.
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    let ended = thread.join();
+    ended.unwrap_or_else(|fallen| std::panic::resume_unwind(fallen))
 }
 
 fn take_all<P, E>(portions: Receiver<P>, take: &mut impl FnMut(P) -> Result<bool, E>) -> Result<bool, E> {

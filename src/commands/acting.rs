@@ -5,6 +5,8 @@ use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use super::session::Session;
 use crate::clock::Clock;
 use crate::config::{Setting, shell_word};
@@ -15,7 +17,7 @@ use crate::ledger::{ActEvent, Author, Ledger, NewAct, Override};
 use crate::output::Printer;
 
 /// How often the log is brought up to date while a batch runs.
-const EXPORT_EVERY: Duration = Duration::from_secs(5);
+const EXPORT_EVERY: Duration = Duration::from_secs(1);
 /// The longest command line that is kept.
 const COMMAND_CHARACTERS_MAX: usize = 2_000;
 
@@ -23,7 +25,23 @@ const COMMAND_CHARACTERS_MAX: usize = 2_000;
 #[derive(Debug, Default)]
 pub(super) struct Acting {
     act: Mutex<NewAct>,
-    exporter: Mutex<Option<Arc<Mutex<Exporter>>>>,
+    log: Mutex<Option<Arc<Mutex<Log>>>>,
+}
+
+/// The log of this session's ledger.
+#[derive(Debug)]
+struct Log {
+    exporter: Exporter,
+    /// What was found in it and is not told yet.
+    damages: Vec<String>,
+}
+
+impl Log {
+    fn write(&mut self, clock: Clock) -> Logged<()> {
+        let exported = self.exporter.export(clock.now())?;
+        self.damages.extend(exported.damages);
+        Ok(())
+    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -51,7 +69,8 @@ impl Session {
                 if let Ok(exported) = exporter.begin(self.clock.now()) {
                     warn_of_log(&self.printer, Ok(exported));
                 }
-                *locked(&self.acting.exporter) = Some(Arc::new(Mutex::new(exporter)));
+                let damages = Vec::new();
+                *locked(&self.acting.log) = Some(Arc::new(Mutex::new(Log { exporter, damages })));
             }
             Err(error) => warn_of_log(&self.printer, Err(error)),
         }
@@ -75,27 +94,36 @@ impl Session {
         Ok(ledger.note_act(act, event, why, self.clock.now()).await?)
     }
 
-    /// Brings the log up to date while something long runs, until the guard is dropped.
+    /// Brings the log up to date while something long runs, until the guard is dropped; and once more behind that, while
+    /// this session goes on.
     pub(super) fn write_log_meanwhile(&self) -> Meanwhile {
-        let exporter = locked(&self.acting.exporter).clone();
+        let log = locked(&self.acting.log).clone();
         let clock = self.clock;
-        Meanwhile(exporter.map(|exporter| {
+        Meanwhile(log.map(|log| {
+            let (ended, mut end) = oneshot::channel::<()>();
             tokio::spawn(async move {
                 loop {
-                    tokio::time::sleep(EXPORT_EVERY).await;
-                    let exporter = Arc::clone(&exporter);
+                    let is_over = tokio::time::timeout(EXPORT_EVERY, &mut end).await.is_ok();
+                    let log = Arc::clone(&log);
                     // What fails here is told at the end, when it still does.
-                    let _ = tokio::task::spawn_blocking(move || export(&exporter, clock)).await;
+                    let _ = tokio::task::spawn_blocking(move || locked(&log).write(clock)).await;
+                    if is_over {
+                        return;
+                    }
                 }
-            })
+            });
+            ended
         }))
     }
 
     /// Brings the log up to date, where this command has touched money.
     pub(super) fn write_log(&self) {
-        let exporter = locked(&self.acting.exporter).clone();
-        if let Some(exporter) = exporter {
-            warn_of_log(&self.printer, export(&exporter, self.clock));
+        let log = locked(&self.acting.log).clone();
+        if let Some(log) = log {
+            let mut log = locked(&log);
+            let written = log.write(self.clock);
+            warn_of_damages(&self.printer, std::mem::take(&mut log.damages));
+            warn_of_failure(&self.printer, written);
         }
     }
 
@@ -171,33 +199,27 @@ pub(super) fn by_flag(what: impl Into<String>, flag: &str) -> Override {
 }
 
 /// The log is brought up to date until this is dropped.
-pub(super) struct Meanwhile(Option<tokio::task::JoinHandle<()>>);
-
-impl Drop for Meanwhile {
-    fn drop(&mut self) {
-        if let Some(task) = &self.0 {
-            task.abort();
-        }
-    }
-}
-
-fn export(exporter: &Mutex<Exporter>, clock: Clock) -> Logged<Exported> {
-    locked(exporter).export(clock.now())
-}
+pub(super) struct Meanwhile(#[expect(dead_code, reason = "dropped with it")] Option<oneshot::Sender<()>>);
 
 /// What is to be said of writing the log.
 pub(super) fn warn_of_log(printer: &Printer, written: Logged<Exported>) {
-    match written {
-        Ok(exported) => {
-            for damage in exported.damages {
-                printer.warn(&format!(
-                    "the audit log was changed: {damage}; `oneclick ref audit --verify` says more"
-                ));
-            }
-        }
-        Err(error) => printer.warn(&format!(
+    let written = written.map(|exported| warn_of_damages(printer, exported.damages));
+    warn_of_failure(printer, written);
+}
+
+fn warn_of_damages(printer: &Printer, damages: Vec<String>) {
+    for damage in damages {
+        printer.warn(&format!(
+            "the audit log was changed: {damage}; `oneclick ref audit --verify` says more"
+        ));
+    }
+}
+
+fn warn_of_failure(printer: &Printer, written: Logged<()>) {
+    if let Err(error) = written {
+        printer.warn(&format!(
             "the audit log can't be written: {error}; its lines are kept in the ledger, and the next command writes them"
-        )),
+        ));
     }
 }
 

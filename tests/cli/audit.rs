@@ -2,6 +2,7 @@
 //! wrong with the log stops a top-up.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use oneclick::domain::hex;
@@ -284,6 +285,30 @@ fn a_log_that_was_taken_away_stops_no_top_up_and_stays_found() {
         (&"cut".into(), &1.into(), &4.into()),
         "{found}"
     );
+}
+
+/// Whoever writes to the log while a batch runs is found by it, and told of once.
+#[test]
+fn a_log_that_is_changed_while_a_batch_runs_is_told_of() {
+    let shop = Shop::open_with(&["--latency", "50ms"]);
+    shop.send_as("order-1", 500).expect_exit(0);
+    let november = shop.sheet("november.csv").customers(20);
+    let running = november.start(&[]);
+    shop.provider
+        .await_books("rows", |books| books.calls("send") >= 3);
+    let mut log = fs::OpenOptions::new()
+        .append(true)
+        .open(shop.log_path())
+        .or_fail("no log");
+    log.write_all(b"not ours\n").or_fail("not written");
+    let told = running.finish().expect_exit(0);
+    assert_eq!(
+        told.stderr.matches("the audit log was changed").count(),
+        1,
+        "{told:?}"
+    );
+    let found = shop.verify().expect_exit(10).json();
+    assert_eq!(found["differences"][0]["kind"], "inserted", "{found}");
 }
 
 #[cfg(target_os = "linux")]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 use super::Globals;
 use super::acting::Acting;
@@ -127,13 +128,23 @@ impl Session {
     /// Asks for a word, such as a total to confirm; empty at the end of stdin.
     pub(super) async fn ask_text(&self, question: &str) -> Result<String> {
         self.printer.question(question);
-        let (read, typed) = tokio::sync::oneshot::channel();
-        let answer = self.printer.answer();
-        // A thread of its own: nothing else wakes up from reading, and the process may end while it waits.
-        std::thread::spawn(move || read.send(answer()));
-        let typed = self.stop.race(typed).await;
-        let typed = typed.map_err(|signal| interrupted(signal, "stopped; nothing was sent"))?;
-        typed.unwrap_or_else(|_| Ok(String::new())).map_err(unprintable)
+        let typed = self.read(self.printer.answer()).await?;
+        typed.map_err(unprintable)
+    }
+
+    /// Reads in a thread of its own, unless somebody asks to stop: nothing else wakes up from reading, and the process may
+    /// end while it waits.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        let (reader, is_read) = oneshot::channel();
+        std::thread::Builder::new()
+            .spawn(move || reader.send(read()))
+            .map_err(|error| Error::internal("no thread is to be had").because(error))?;
+        let ended = self.stop.race(is_read).await;
+        let ended = ended.map_err(|signal| interrupted(signal, "stopped; nothing was sent"))?;
+        ended.map_err(|_| Error::internal("a reader has fallen"))
     }
 
     /// A text that is kept, without the key.

@@ -3,9 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::outcome::Running;
 use crate::support::{OrFail, Shop};
 
 /// Cells as people write them: Arabic, formulas, quotes, separators.
@@ -441,4 +446,48 @@ fn a_pipe_without_a_name_goes_on_as_well() {
         .expect_exit(0)
         .expect_posts(4);
     assert_eq!(shop.records("stdin.results.csv").len(), 4);
+}
+
+/// The first Ctrl-C is heard while nothing comes through a pipe that stays open, and the draft goes with the command.
+#[test]
+fn a_pipe_that_stalls_can_be_left() {
+    let shop = Shop::open();
+    let words = ["batch", "-", "--yes", "-o", "json"];
+    let mut command = shop.command(&words);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut process = command.spawn().or_fail("the command does not start");
+    let mut pipe = process.stdin.take().or_fail("no pipe");
+    pipe.write_all(b"phone,amount\n0661234567,500\n")
+        .or_fail("not written");
+    let drafts = shop.ledger_path().with_file_name("ledger.db.sheets");
+    let mut running = Running::new(&shop, process, &words);
+    await_that("the draft", || has_file(&drafts, "part", 28));
+    running.signal("INT");
+    await_that("its end", || running.has_ended());
+    running
+        .finish()
+        .expect_exit(130)
+        .expect_error("interrupted")
+        .expect_no_post();
+    assert_eq!(fs::read_dir(&drafts).or_fail("no directory").count(), 0);
+    drop(pipe);
+}
+
+#[track_caller]
+fn await_that(what: &str, mut holds: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < Duration::from_secs(10), "never seen: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Whether there is a file with such an ending and so many bytes.
+fn has_file(directory: &Path, ending: &str, bytes: u64) -> bool {
+    let files = fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut files = files.filter(|file| file.path().extension().is_some_and(|it| it == ending));
+    files.any(|file| file.metadata().is_ok_and(|data| data.len() == bytes))
 }

@@ -102,7 +102,7 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
     match request {
         Request::List => list::run(session).await,
         Request::Send(sending) => {
-            let sheet_file = sending.source.prepare(session, sending)?;
+            let sheet_file = sending.source.prepare(session, sending).await?;
             // A sheet that was cut has another total: it is compared before anything is sent.
             let sheet = sheet_file.open()?.known_whole(sending.expect_total.is_some());
             let connected = session.connect().await?;

@@ -36,16 +36,26 @@ pub(super) struct SheetFile {
     pub results: PathBuf,
     /// Where what came from standard input is kept once it is planned.
     keep: Option<PathBuf>,
-    /// Tells other processes that the draft is in use.
-    _lock: Option<File>,
+    /// What came from there, with the lock that tells other processes that it is in use.
+    _draft: Option<(Draft, File)>,
+}
+
+/// What came from standard input, until this is dropped.
+struct Draft(PathBuf);
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // A draft that stays is written over by the next process of this number.
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 impl Source {
     /// Brings the sheet into a file and names its batch.
-    pub(super) fn prepare(&self, session: &Session, sending: &Sending) -> Result<SheetFile> {
+    pub(super) async fn prepare(&self, session: &Session, sending: &Sending) -> Result<SheetFile> {
         match self {
             Self::File(path) => of_file(path, sending),
-            Self::Stdin => of_stdin(session, sending),
+            Self::Stdin => of_stdin(session, sending).await,
         }
     }
 }
@@ -84,7 +94,7 @@ fn of_file(path: &Path, sending: &Sending) -> Result<SheetFile> {
         label,
         results,
         keep: None,
-        _lock: None,
+        _draft: None,
     })
 }
 
@@ -92,7 +102,7 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
     matches!((fs::canonicalize(one), fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
 }
 
-fn of_stdin(session: &Session, sending: &Sending) -> Result<SheetFile> {
+async fn of_stdin(session: &Session, sending: &Sending) -> Result<SheetFile> {
     let failed = |path: &Path, error: io::Error| {
         Error::usage(
             "stdin_unkept",
@@ -116,20 +126,22 @@ fn of_stdin(session: &Session, sending: &Sending) -> Result<SheetFile> {
     let directory = ledger.with_file_name(name);
     crate::config::private_directory(&directory).map_err(|error| failed(&directory, error))?;
     sweep_away_drafts(&directory);
-    let draft = directory.join(format!("stdin-{}.part", std::process::id()));
-    let lock = spool(&draft).map_err(|error| failed(&draft, error))?;
+    let draft = Draft(directory.join(format!("stdin-{}.part", std::process::id())));
     let results = sending
         .results
         .clone()
         .unwrap_or_else(|| PathBuf::from(format!("{}.results.csv", file_name_of(&label))));
     let keep = directory.join(format!("{}.csv", file_name_of(&label)));
+    let path = draft.0.clone();
+    let spooled = session.read(move || spool(&path)).await?;
+    let lock = spooled.map_err(|error| failed(&draft.0, error))?;
     Ok(SheetFile {
-        path: draft,
+        path: draft.0.clone(),
         shown: "standard input".to_owned(),
         label,
         results,
         keep: Some(keep),
-        _lock: Some(lock),
+        _draft: Some((draft, lock)),
     })
 }
 
@@ -155,7 +167,6 @@ fn spool(path: &Path) -> io::Result<File> {
     file.lock()?;
     let copied = io::copy(&mut io::stdin().lock().take(STDIN_BYTES_MAX + 1), &mut file)?;
     if copied > STDIN_BYTES_MAX {
-        drop(fs::remove_file(path));
         let why = format!("it is longer than {STDIN_BYTES_MAX} bytes");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
     }
@@ -216,14 +227,5 @@ impl SheetFile {
     /// The file that the batch goes on with.
     pub fn resumed_from(&self) -> &Path {
         self.keep.as_deref().unwrap_or(&self.path)
-    }
-}
-
-impl Drop for SheetFile {
-    fn drop(&mut self) {
-        if self.is_stdin() {
-            // A draft that stays is written over by the next process of this number.
-            let _ = fs::remove_file(&self.path);
-        }
     }
 }

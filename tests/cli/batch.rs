@@ -239,6 +239,7 @@ fn a_number_at_its_cap_of_the_day_waits() {
         (1, 1),
         "{stopped:?}"
     );
+    assert_eq!(stopped.json()["stopped"], "cap", "{stopped:?}");
     shop.set("ONECLICKDZ_MAX_PER_NUMBER_PER_DAY", "1100")
         .batch(&["november.csv", "--yes"])
         .expect_exit(0)

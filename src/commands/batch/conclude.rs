@@ -89,7 +89,11 @@ impl Summary<'_> {
     }
 
     fn stopped_word(&self) -> Option<&'static str> {
-        Some(match self.outcome.stopped.as_ref()? {
+        let Some(stopped) = &self.outcome.stopped else {
+            // Not the run, but some of its rows.
+            return (self.report.held_caps > 0).then_some("cap");
+        };
+        Some(match stopped {
             Stopped::EmptyWallet => "empty_wallet",
             Stopped::Auth(_) => "auth",
             Stopped::Cap(_) => "cap",

@@ -81,6 +81,10 @@ impl Ledger {
         let owner = self.owner_name()?;
         let (request, at) = (rules.request, stored(rules.at));
         let (its_owner, its_account, its_batch) = (owner.to_owned(), account.clone(), batch.clone());
+        let ahead = match &batch.sheet {
+            Some(sheet) => Some(Ahead::read(&self.reader(), sheet.id, limit)?),
+            None => None,
+        };
         let (mut claims, claimed) = self
             .writer
             .write_whole(move |connection| {
@@ -100,7 +104,7 @@ impl Ledger {
                     claimed: Vec::new(),
                 };
                 claiming.returned()?;
-                claiming.waiting()?;
+                claiming.waiting(ahead)?;
                 Ok((claiming.claims, claiming.claimed))
             })
             .await?;
@@ -261,6 +265,46 @@ const INSERT_ROW: &str = "INSERT INTO orders (account, environment, ref, state, 
      VALUES (?1, ?2, ?3, 'sending', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 1, ?13, ?14, ?14, ?14, ?15) \
      ON CONFLICT DO NOTHING";
 
+/// The rows of a sheet that are next. They are read before the transaction that claims them, by the thread that makes
+/// orders of them: the writer is the busiest of all, and memory goes back to whom it came from.
+struct Ahead {
+    sheet: i64,
+    /// The row that they come behind.
+    behind: u32,
+    rows: Vec<PlannedRow>,
+}
+
+impl Ahead {
+    fn read(connection: &Connection, sheet: i64, limit: u32) -> Result<Self> {
+        let behind = next_row(connection, sheet)?;
+        let mut statement = connection.prepare_cached(&format!(
+            "SELECT {PLANNED_COLUMNS} FROM sheet_rows WHERE sheet_id = ?1 AND order_id IS NULL AND row > ?2 \
+             ORDER BY row LIMIT ?3"
+        ))?;
+        let mut found = statement.query((sheet, behind, limit))?;
+        let mut rows = Vec::new();
+        while let Some(row) = found.next()? {
+            rows.push(read_planned(row)?);
+        }
+        Ok(Self { sheet, behind, rows })
+    }
+
+    /// In the transaction: they are the next ones still, or those that are take their place.
+    fn known_next(self, connection: &Connection, limit: u32) -> Result<Self> {
+        if self.behind == next_row(connection, self.sheet)? {
+            Ok(self)
+        } else {
+            Self::read(connection, self.sheet, limit)
+        }
+    }
+}
+
+/// The row of a sheet up to which all have been looked at.
+fn next_row(connection: &Connection, sheet: i64) -> Result<u32> {
+    let mut statement = connection.prepare_cached("SELECT next_row FROM sheets WHERE id = ?1")?;
+    Ok(statement.query_row([sheet], |row| row.get(0))?)
+}
+
 /// One transaction's claims.
 struct Claiming<'a> {
     connection: &'a Connection,
@@ -378,27 +422,20 @@ impl Claiming<'_> {
     }
 
     /// Rows of the sheet that are no orders yet.
-    fn waiting(&mut self) -> Result<()> {
+    fn waiting(&mut self, ahead: Option<Ahead>) -> Result<()> {
         let limit = self.left();
         if limit == 0 {
             return Ok(());
         }
-        let Some(sheet) = &self.batch.sheet else {
+        let Some(ahead) = ahead else {
             self.claims.is_exhausted = true;
             return Ok(());
         };
-        let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT {PLANNED_COLUMNS} FROM sheet_rows WHERE sheet_id = ?1 AND order_id IS NULL \
-             AND row > (SELECT next_row FROM sheets WHERE id = ?1) ORDER BY row LIMIT ?2"
-        ))?;
-        let mut rows = statement.query((sheet.id, limit))?;
-        let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            found.push(read_planned(row)?);
-        }
-        self.claims.is_exhausted = u32::try_from(found.len()).unwrap_or(u32::MAX) < limit;
+        let Ahead { sheet, mut rows, .. } = ahead.known_next(self.connection, limit)?;
+        self.claims.is_exhausted = u32::try_from(rows.len()).unwrap_or(u32::MAX) < limit;
+        rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let (mut last, mut held) = (None, Vec::new());
-        for (nth, row) in found.into_iter().enumerate() {
+        for (nth, row) in rows.into_iter().enumerate() {
             give_way(nth);
             let number = row.row;
             match self.guarded(&row.intent, row.again)? {
@@ -419,12 +456,12 @@ impl Claiming<'_> {
                 .prepare_cached(
                     "UPDATE sheets SET next_row = ?2, is_whole = is_whole AND NOT ?3 WHERE id = ?1",
                 )?
-                .execute((sheet.id, last, !held.is_empty()))?;
+                .execute((sheet, last, !held.is_empty()))?;
         }
         for row in held {
             self.connection
                 .prepare_cached("UPDATE sheet_rows SET is_held = 1 WHERE sheet_id = ?1 AND row = ?2")?
-                .execute((sheet.id, row))?;
+                .execute((sheet, row))?;
         }
         Ok(())
     }
@@ -570,3 +607,7 @@ fn planned_row(order: &Order, again: bool) -> PlannedRow {
         again,
     }
 }
+
+#[cfg(test)]
+#[path = "claims_tests.rs"]
+mod tests;

@@ -114,9 +114,12 @@ pub async fn run(
     }
     let (found, finds) = mpsc::channel(FOUND_MAX);
     let (answers, sent) = mpsc::unbounded_channel();
-    let connections_max = options.connections.max(1);
-    let outbox = Arc::new(Outbox::new(connections_max));
-    let connections = (0..connections_max)
+    let options = Options {
+        connections: options.connections.max(1),
+        ..options
+    };
+    let outbox = Arc::new(Outbox::new(options.connections));
+    let connections = (0..options.connections)
         .map(|_| outbox::connection(Arc::clone(&desk), Arc::clone(&outbox), answers.clone()));
     let engine = Engine {
         connections: connections.collect(),
@@ -125,6 +128,7 @@ pub async fn run(
         accepted: open.count(is_accepted) + open.count_gone(is_accepted),
         has_old: open.count(State::is_open) + open.count_gone(State::is_open) > 0,
         budget: options.balance,
+        ahead: Ahead::new(options.connections),
         desk,
         batch: Arc::new(batch),
         options,
@@ -141,7 +145,6 @@ pub async fn run(
         finds,
         cursor: ClaimCursor::default(),
         claimed: 0,
-        ahead: Ahead::new(connections_max),
         out: 0,
         open: 0,
         answered: Vec::new(),

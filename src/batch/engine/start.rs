@@ -37,7 +37,7 @@ impl Engine<'_> {
 
     /// How many rows may be claimed now: none while enough wait for a connection.
     fn claimable(&self) -> u32 {
-        let connections = self.options.connections.max(1);
+        let connections = self.options.connections;
         let is_slow = self.first_sent.is_some_and(|sent| sent.elapsed() >= PROOF_WAIT);
         let room = if !self.is_proven && !is_slow {
             // The first answer proves the key: a bad one is tried once.
@@ -95,7 +95,7 @@ impl Engine<'_> {
             return None;
         }
         let due = self.answered_since? + GATHERING;
-        let enough = self.options.connections.max(1) * ANSWERED_PER_CONNECTION;
+        let enough = self.options.connections * ANSWERED_PER_CONNECTION;
         let is_enough = self.answered.len() >= enough.min(self.out - self.open);
         if !is_enough && due > Instant::now() {
             return Some(due);

@@ -15,8 +15,11 @@ use super::owner::make_private_directory;
 const APPLICATION_ID: i64 = 0x3143_4C4B;
 /// What a reader keeps of the database in memory.
 const READER_CACHE_KIB: i64 = 512;
+/// The pages of a new ledger: a batch fills them by the dozen, and each costs two writes. A ledger that is there keeps
+/// those that it has.
+const PAGE_BYTES: i64 = 8_192;
 /// How many pages the log may hold before they are copied into the database: pages that change often are copied less.
-const WAL_PAGES: i64 = 4_000;
+const WAL_PAGES: i64 = 2_000;
 /// How long one process waits for another's transaction.
 const BUSY_WAIT: Duration = Duration::from_secs(15);
 /// Between two tries of what the database does not wait for itself.
@@ -221,6 +224,7 @@ pub(super) fn read_lightly(connection: &Connection) -> rusqlite::Result<()> {
 
 fn settle_in(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_WAIT)?;
+    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     enter_wal(connection)?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)?;

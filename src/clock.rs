@@ -48,6 +48,11 @@ pub fn earlier(moment: Timestamp, by: Duration) -> Timestamp {
     moment.saturating_sub(by).unwrap_or(Timestamp::MIN)
 }
 
+/// `moment` as the ledger keeps it.
+pub fn to_the_millisecond(moment: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(moment.as_millisecond()).unwrap_or(moment)
+}
+
 /// How long from `start` to `end`; zero when the clock has been turned back.
 pub fn elapsed(start: Timestamp, end: Timestamp) -> Duration {
     Duration::try_from(end.duration_since(start)).unwrap_or(Duration::ZERO)

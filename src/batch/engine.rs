@@ -103,7 +103,8 @@ pub async fn run(
     options: Options,
     tell: &mut dyn FnMut(Event<'_>),
 ) -> topup::Result<Outcome> {
-    let began_at = desk.clock.now();
+    // What it has sent itself was sent behind this moment as the ledger keeps it.
+    let began_at = crate::clock::to_the_millisecond(desk.clock.now());
     let taken = desk.take_over_lost(&batch).await?;
     let open = desk.ledger.standings(&batch)?;
     let is_accepted = |state| state == State::Accepted;

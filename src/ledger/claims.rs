@@ -8,9 +8,10 @@ use super::batches::{Batch, PLANNED_COLUMNS, PlannedRow, read_planned};
 use super::guard::{CapPassed, Guard, guarded, paid_today};
 use super::rows::{Attempt, NOT_OPEN_OF_BATCH, OPEN, ORDER_COLUMNS, millis, read_order};
 use super::writes::{
-    Change, Changes, Moves, NewMove, OrderKey, Written, changed, insert_attempt, insert_move, stored,
+    Change, Changes, Moves, NewMove, OrderKey, Written, changed, insert_attempt, insert_move,
 };
 use super::{Begun, Ledger, LedgerError, Result};
+use crate::clock::to_the_millisecond;
 use crate::domain::{Account, Amount, Intent, Order, State};
 use crate::promise::{Rule, holds};
 
@@ -79,7 +80,7 @@ impl Ledger {
         limit: u32,
     ) -> Result<Claims> {
         let owner = self.owner_name()?;
-        let (request, at) = (rules.request, stored(rules.at));
+        let (request, at) = (rules.request, to_the_millisecond(rules.at));
         let (its_owner, its_account, its_batch) = (owner.to_owned(), account.clone(), batch.clone());
         let ahead = match &batch.sheet {
             Some(sheet) => Some(Ahead::read(&self.reader(), sheet.id, limit)?),
@@ -403,7 +404,7 @@ impl Claiming<'_> {
             why: Some("sent with its batch"),
             request_id: None,
         })?;
-        let moment = stored(self.rules.at);
+        let moment = to_the_millisecond(self.rules.at);
         let order = Order {
             state: State::Sending,
             attempts: read.attempts + 1,

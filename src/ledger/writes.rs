@@ -11,6 +11,7 @@ use super::guard::{CapPassed, Guard, given_up_in_doubt, guarded};
 use super::queries::find;
 use super::rows::{Attempt, millis, offers_text};
 use super::{Ledger, LedgerError, Result};
+use crate::clock::to_the_millisecond;
 use crate::domain::{
     Account, Intent, Money, Offer, Operator, Order, ProviderStatus, SettledBy, State, TopupId,
 };
@@ -409,7 +410,7 @@ pub(super) fn changed(mut order: Order, change: Change) -> Order {
     let is_move = order.state != change.to;
     order.state = change.to;
     order.revision += 1;
-    order.updated_at = stored(change.at);
+    order.updated_at = to_the_millisecond(change.at);
     order.provider_status = change.provider_status.or(order.provider_status);
     order.topup_id = change.topup_id.or(order.topup_id);
     order.provider_ref = change.provider_ref.or(order.provider_ref);
@@ -427,11 +428,6 @@ pub(super) fn changed(mut order: Order, change: Change) -> Order {
         order.owner = None;
     }
     order
-}
-
-/// A moment as the database keeps it: to the millisecond.
-pub(super) fn stored(moment: Timestamp) -> Timestamp {
-    Timestamp::from_millisecond(millis(moment)).unwrap_or(moment)
 }
 
 fn order_id(connection: &Connection, order: &Order) -> Result<i64> {

@@ -64,9 +64,9 @@ impl Desk {
         match order.state {
             State::Sending => {
                 let order = self.lost_with_its_process(&order).await?;
-                self.recover_and_send(order, wish, Asking::AtOnce, tell).await
+                self.recover_and_send(order, wish, 0, Asking::AtOnce, tell).await
             }
-            State::Unknown => self.recover_and_send(order, wish, Asking::AtOnce, tell).await,
+            State::Unknown => self.recover_and_send(order, wish, 0, Asking::AtOnce, tell).await,
             _ => self.check(order, tell).await,
         }
     }

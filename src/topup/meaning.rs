@@ -61,6 +61,14 @@ impl Patience {
             ..Self::default()
         }
     }
+
+    /// What this command has sent so often before, and that may have made something, or another command has.
+    pub fn behind(sends: u32) -> Self {
+        Self {
+            sends,
+            ..Self::new(true)
+        }
+    }
 }
 
 /// Whether the proof wants to know what happens where this stops nothing.

@@ -103,10 +103,11 @@ impl Desk {
     }
 
     /// Goes on with a row whose answer was lost and that a sweep of the list, made behind it, did not show: asks
-    /// by its ref, and sends again under the same ref what is proved absent.
-    pub async fn recover_row(&self, order: Order, tell: Tell<'_>) -> Result<Standing> {
+    /// by its ref, and sends again under the same ref what is proved absent. `sends`: how often this run has sent it.
+    pub async fn recover_row(&self, order: Order, sends: u32, tell: Tell<'_>) -> Result<Standing> {
         let wish = wish_of(&order);
-        self.recover_and_send(order, &wish, Asking::Swept, tell).await
+        self.recover_and_send(order, &wish, sends, Asking::Swept, tell)
+            .await
     }
 
     /// Puts claimed rows back whose requests have not left.

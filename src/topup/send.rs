@@ -100,9 +100,9 @@ impl Desk {
         );
         Ok(match self.ledger.begin(new).await {
             Ok(Begun::Written(written)) => {
-                let is_in_doubt = again.is_some() && self.has_been_unknown(&written.order)?;
+                let patience = Patience::new(again.is_some() && self.has_been_unknown(&written.order)?);
                 Ok(self
-                    .send_written(wish, written, is_in_doubt, Asking::AtOnce, tell)
+                    .send_written(wish, written, patience, Asking::AtOnce, tell)
                     .await?)
             }
             Ok(Begun::Exists(order)) => Err(Refusal::Exists(order)),
@@ -145,18 +145,16 @@ impl Desk {
     }
 
     /// Sends what stands in the ledger as `sending`, and goes on until it stands somewhere else.
-    ///
-    /// `is_in_doubt`: whether an earlier request for it may have made something.
     pub(super) async fn send_written(
         &self,
         wish: &Wish,
         written: Box<Written>,
-        is_in_doubt: bool,
+        patience: Patience,
         asking: Asking,
         tell: Tell<'_>,
     ) -> Result<Standing> {
         // Each is a large future: not both in one.
-        let sent = Box::pin(self.post(written, Patience::new(is_in_doubt), tell)).await;
+        let sent = Box::pin(self.post(written, patience, tell)).await;
         Box::pin(self.go_on(wish, sent, asking, tell)).await
     }
 
@@ -255,9 +253,7 @@ impl Desk {
                             };
                         }
                         Recovered::Absent(order) if patience.sends >= self.pace.retry_attempts => {
-                            let why =
-                                format!("sent {} times, and the provider knows of none", patience.sends);
-                            return self.unresolved(&order, why).await;
+                            return self.out_of_patience(&order).await;
                         }
                         Recovered::Absent(order) => once_more(*order),
                     }
@@ -348,11 +344,13 @@ impl Desk {
         .answering(&sent.written, take_attempt(exchange, why))
     }
 
-    /// Goes on with an order that is `unknown`: asks, and sends again under the same ref what is proved absent.
+    /// Goes on with an order that is `unknown`: asks, and sends again under the same ref what is proved absent. `sends`:
+    /// how often this command has sent it already.
     pub(super) async fn recover_and_send(
         &self,
         order: Order,
         wish: &Wish,
+        sends: u32,
         asking: Asking,
         tell: Tell<'_>,
     ) -> Result<Standing> {
@@ -363,13 +361,29 @@ impl Desk {
             .unwrap_or_else(|| "its answer was lost".to_owned());
         let order = match self.recover(order, why, absence, asking, tell).await? {
             Recovered::Standing(standing) => return Ok(*standing),
+            Recovered::Absent(order) if sends >= self.pace.retry_attempts => {
+                return self.out_of_patience(&order).await;
+            }
             Recovered::Absent(order) => *order,
         };
         let (order, again, why) = once_more(order);
         match self.write_again(&order, wish, again, why, true).await? {
-            Ok(written) => self.send_written(wish, written, true, asking, tell).await,
+            Ok(written) => {
+                let patience = Patience::behind(sends);
+                self.send_written(wish, written, patience, asking, tell).await
+            }
             Err(standing) => Ok(*standing),
         }
+    }
+
+    /// Sent as often as one command may, and absent each time: it stays unknown.
+    async fn out_of_patience(&self, order: &Order) -> Result<Standing> {
+        let times = match order.attempts {
+            1 => "once".to_owned(),
+            attempts => format!("{attempts} times"),
+        };
+        let why = format!("sent {times}, and the provider knows of none");
+        self.unresolved(order, why).await
     }
 
     /// Writes down that an order is sent again. When another process has moved it meanwhile, what that one wrote

@@ -148,9 +148,10 @@ impl Engine<'_> {
             };
             self.recovering.insert(reference.clone(), State::Unknown);
             let (desk, may_send_again) = (Arc::clone(&self.desk), self.may_send_again(&order));
+            let sends = u32::from(self.is_of_this_run(&order));
             self.tasks.spawn(async move {
                 let recovered = if may_send_again {
-                    desk.recover_row(order, &|_| {}).await
+                    desk.recover_row(order, sends, &|_| {}).await
                 } else {
                     desk.check(order, &|_| {}).await
                 };
@@ -162,8 +163,11 @@ impl Engine<'_> {
     /// Whether a lost row is sent again once it is proved absent, and not only asked about. What the sheet no longer has
     /// is not; and where so many rows were asked for, what an earlier run has left is one of them only by a claim.
     fn may_send_again(&self, order: &Order) -> bool {
-        let is_of_this_run = order.sent_at.is_some_and(|at| at >= self.began_at);
-        order.row.is_some() && (self.options.limit.is_none() || is_of_this_run)
+        order.row.is_some() && (self.options.limit.is_none() || self.is_of_this_run(order))
+    }
+
+    fn is_of_this_run(&self, order: &Order) -> bool {
+        order.sent_at.is_some_and(|at| at >= self.began_at)
     }
 
     /// Starts a sweep where one is due; else says when the next one is.

@@ -89,6 +89,8 @@ pub struct Bounds {
     pub balance: Option<Money>,
     /// What a cap leaves of today's face value.
     pub room_today: Option<u64>,
+    /// Whether more than that cap has or may have been sent today.
+    pub is_day_passed: bool,
 }
 
 impl Preview {
@@ -169,5 +171,11 @@ impl Preview {
     /// How many rows are orders already.
     pub fn already(&self) -> u64 {
         self.known.values().sum()
+    }
+
+    /// How many of those have come to their end.
+    pub fn done(&self) -> u64 {
+        let ended = self.known.iter().filter(|(state, _)| state.is_final());
+        ended.map(|(_, orders)| orders).sum()
     }
 }

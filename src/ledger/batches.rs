@@ -82,6 +82,17 @@ pub struct Paid {
     pub cost: Money,
 }
 
+/// The rows of a batch of which nobody knows yet whether they were made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InDoubt {
+    /// How many.
+    pub rows: u64,
+    /// Dinars of face value.
+    pub face: u64,
+    /// The part of it that was sent today, and that caps of the day count.
+    pub face_today: u64,
+}
+
 /// A row that is planned, as its sheet has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedRow {
@@ -285,17 +296,20 @@ impl Ledger {
         Ok(paid)
     }
 
-    /// The face value, in dinars, of the rows of a batch whose answers were lost: they are sent again where the provider
-    /// does not know them.
-    pub fn lost_face(&self, batch: &Batch) -> Result<u64> {
-        let face: i64 = self
-            .reader()
-            .prepare_cached(&format!(
-                "SELECT coalesce(sum(amount), 0) FROM orders {OPEN} AND batch_id = ?1 AND row IS NOT NULL \
-                 AND (state = 'sending' OR state = 'unknown')"
-            ))?
-            .query_row([batch.id], |row| row.get(0))?;
-        Ok(count(face))
+    /// The rows of a batch whose answers were lost: they are sent again where the provider does not know them.
+    pub fn in_doubt(&self, batch: &Batch, day_start: Timestamp) -> Result<InDoubt> {
+        let reader = self.reader();
+        let mut statement = reader.prepare_cached(&format!(
+            "SELECT count(*), coalesce(sum(amount), 0), coalesce(sum(iif(sent_at >= ?2, amount, 0)), 0) FROM orders {OPEN} \
+             AND batch_id = ?1 AND row IS NOT NULL AND (state = 'sending' OR state = 'unknown')"
+        ))?;
+        Ok(statement.query_row((batch.id, millis(day_start)), |row| {
+            Ok(InDoubt {
+                rows: count(row.get(0)?),
+                face: count(row.get(1)?),
+                face_today: count(row.get(2)?),
+            })
+        })?)
     }
 
     /// Walks the rows of a stored sheet that are still to be sent, in the order of the file; orders that came back

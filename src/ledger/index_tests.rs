@@ -131,7 +131,16 @@ fn a_batch_is_the_same_through_its_indexes_and_without_them() -> Outcome {
             .filter(|put| put.row.is_some() && matches!(put.state, State::Sending | State::Unknown))
             .collect();
         let face: u32 = unsure.iter().map(|put| put.amount).sum();
-        assert_eq!(ledger.lost_face(&batch)?, u64::from(face));
+        let in_doubt = ledger.in_doubt(&batch, Timestamp::from_millisecond(1_800_000_000_000 - 50)?)?;
+        let rows = u64::try_from(unsure.len())?;
+        assert_eq!((in_doubt.rows, in_doubt.face), (rows, u64::from(face)));
+        let today: u32 = unsure
+            .iter()
+            .filter(|put| put.id / 2 <= 50)
+            .map(|put| put.amount)
+            .sum();
+        assert!(0 < today && today < face, "{today} of {face}");
+        assert_eq!(in_doubt.face_today, u64::from(today));
 
         let mut sent: Vec<_> = of_batch.iter().filter(|put| put.state.is_open()).collect();
         sent.sort_by_key(|put| (-(put.id / 2), put.id));

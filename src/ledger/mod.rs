@@ -33,7 +33,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use rusqlite::Connection;
 
 pub use acts::{ActEvent, Author, NewAct, Override};
-pub use batches::{Batch, OpenRow, Paid, PlannedRow, Sheet, SheetOrder, Standings, ToSend};
+pub use batches::{Batch, InDoubt, OpenRow, Paid, PlannedRow, Sheet, SheetOrder, Standings, ToSend};
 pub use cache::StoredIdentity;
 pub use claims::{ClaimCursor, ClaimRules, Claims, Hold};
 pub use compared::{Compared, EntrySum, MatchedBy, Moved, SeenEntry, Sum, Theirs};

@@ -6,6 +6,7 @@ mod audit;
 mod batch;
 mod batch_crash;
 mod batch_hostile;
+mod batch_lost;
 mod batch_repeats;
 mod batch_results;
 mod batch_sheets;

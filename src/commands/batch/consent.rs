@@ -6,7 +6,7 @@ use crate::batch::{KEPT_MAX, Preview};
 use crate::commands::link::Connected;
 use crate::domain::{Environment, shown};
 use crate::error::{Error, Result};
-use crate::ledger::{ActEvent, Override, Planner};
+use crate::ledger::{ActEvent, InDoubt, Override, Planner};
 
 /// How somebody at a terminal consents.
 const AT_TERMINAL: &str = "y at the terminal";
@@ -82,13 +82,18 @@ pub(super) async fn noted(
     connected: &Connected,
     planned: &Planned,
     preview: &Preview,
+    in_doubt: InDoubt,
 ) -> Result<Option<i64>> {
     let (session, ledger) = (job.session, &connected.desk.ledger);
-    let (rows, face) = (rows_of(preview.to_send.rows), grouped(preview.to_send.face));
-    let label = &job.label;
-    match ask(job, connected, planned, preview).await {
+    let asked = Asked {
+        rows: preview.to_send.rows,
+        face: preview.to_send.face,
+        in_doubt,
+    };
+    let (label, what) = (&job.label, asked.what());
+    match ask(job, connected, planned, &asked).await {
         Ok(Some(by)) => {
-            let why = format!("batch `{label}`: {rows} for {face} DZD, by {by}");
+            let why = format!("batch `{label}`: {what}, by {by}");
             session.note_act(ledger, ActEvent::Consented, why).await.map(Some)
         }
         Ok(None) if matches!(planned, Planned::Staged(..)) => {
@@ -99,7 +104,7 @@ pub(super) async fn noted(
         Err(error) => {
             // Where nobody was asked, nobody has declined.
             if session.printer.is_interactive() || job.sending.confirm_total.is_some() {
-                let why = format!("batch `{label}`: {rows} for {face} DZD; {}", error.message);
+                let why = format!("batch `{label}`: {what}; {}", error.message);
                 if let Err(unwritten) = session.note_act(ledger, ActEvent::Declined, why).await {
                     session.printer.warn(&unwritten.message);
                 }
@@ -109,26 +114,53 @@ pub(super) async fn noted(
     }
 }
 
+/// What somebody consents to: the most that may be sent.
+struct Asked {
+    rows: u64,
+    face: u64,
+    in_doubt: InDoubt,
+}
+
+impl Asked {
+    /// The face value of everything that may leave.
+    fn total(&self) -> u64 {
+        self.face.saturating_add(self.in_doubt.face)
+    }
+
+    fn what(&self) -> String {
+        let what = |rows, face| format!("{} for {} DZD", rows_of(rows), grouped(face));
+        let again = what(self.in_doubt.rows, self.in_doubt.face);
+        match (self.rows, self.in_doubt.rows) {
+            (rows, 0) => what(rows, self.face),
+            (0, _) => format!("again up to {again} whose answers were lost"),
+            (rows, _) => format!(
+                "{}, and again up to {again} whose answers were lost",
+                what(rows, self.face)
+            ),
+        }
+    }
+}
+
 /// Consent to what would be sent, and how it was given; none where there is nothing to send.
 async fn ask(
     job: &Job<'_>,
     connected: &Connected,
     planned: &Planned,
-    preview: &Preview,
+    asked: &Asked,
 ) -> Result<Option<&'static str>> {
-    let (sending, face) = (job.sending, preview.to_send.face);
-    if preview.to_send.rows == 0 {
+    let (sending, total) = (job.sending, asked.total());
+    if asked.rows == 0 && asked.in_doubt.rows == 0 {
         return Ok(None);
     }
     if let Some(confirmed) = sending.confirm_total {
         let (_, whole) = planned.totals();
         // A batch that goes on is confirmed by the same total as when it began.
-        if confirmed == face || confirmed == whole {
+        if confirmed == total || confirmed == whole {
             return Ok(Some("`--confirm-total`"));
         }
         let message = format!(
             "the total is {} DZD, not the {} DZD of `--confirm-total`; nothing was sent",
-            grouped(face),
+            grouped(total),
             grouped(confirmed)
         );
         return Err(Error::usage("total_not_confirmed", message)
@@ -138,41 +170,39 @@ async fn ask(
         return Ok(Some("`--yes`"));
     }
     if !job.session.printer.is_interactive() {
-        let message = format!(
-            "sending {} for {} DZD needs consent; nothing was sent",
-            rows_of(preview.to_send.rows),
-            grouped(face)
-        );
-        return Err(Error::usage("consent", message).hint(format!(
-            "add `--yes`, or `--confirm-total {face}` so that only this total is sent"
-        )));
+        let message = format!("sending {} needs consent; nothing was sent", asked.what());
+        let error = Error::usage("consent", message).hint(format!(
+            "add `--yes`, or `--confirm-total {total}` so that only this total is sent"
+        ));
+        let asks = (asked.in_doubt.rows > 0).then(|| {
+            "`oneclick ref check` asks what became of those that were lost; it sends nothing".to_owned()
+        });
+        return Err(error.maybe_hint(asks));
     }
-    typed(job, connected, preview).await.map(Some)
+    typed(job, connected, asked).await.map(Some)
 }
 
-async fn typed(job: &Job<'_>, connected: &Connected, preview: &Preview) -> Result<&'static str> {
-    let (rows, face) = (rows_of(preview.to_send.rows), preview.to_send.face);
+async fn typed(job: &Job<'_>, connected: &Connected, asked: &Asked) -> Result<&'static str> {
+    let total = asked.total();
     let is_given = match connected.desk.account.environment {
-        Environment::Sandbox => {
-            let question = format!("send {rows} for {} DZD?", grouped(face));
-            job.session.ask(&question).await?
-        }
+        Environment::Sandbox => job.session.ask(&format!("send {}?", asked.what())).await?,
         Environment::Production => {
             let question = format!(
-                "send {rows}? type the total in dinars, {}, to confirm:",
-                grouped(face)
+                "send {}? type the total in dinars, {}, to confirm:",
+                asked.what(),
+                grouped(total)
             );
             let answer = job.session.ask_text(&question).await?;
             let digits: String = answer
                 .chars()
                 .filter(|character| !character.is_whitespace())
                 .collect();
-            let is_the_total = digits == face.to_string();
+            let is_the_total = digits == total.to_string();
             if !is_the_total && !digits.is_empty() {
                 let message = format!(
                     "`{}` is not the total, {} DZD; nothing was sent",
                     shown(&answer),
-                    grouped(face)
+                    grouped(total)
                 );
                 return Err(Error::usage("total_not_confirmed", message).hint("type its digits alone"));
             }

@@ -22,7 +22,7 @@ use crate::batch::{Bounds, Options, Preview, Reading, Terms, Unsettled};
 use crate::config::Concurrency;
 use crate::domain::{Amount, Catalogue, Label, Money, State};
 use crate::error::{Error, ExitCode, Kind, Result};
-use crate::ledger::{Batch, BatchLock, InHand, NewSheet, Override, Planner};
+use crate::ledger::{Batch, BatchLock, InDoubt, InHand, NewSheet, Override, Planner};
 use crate::topup::Desk;
 pub use source::Source;
 
@@ -201,17 +201,13 @@ impl Job<'_> {
             Planned::Stored(batch) => Preview::of_stored(&desk.ledger, batch, bounds)?,
             Planned::Staged(staged, _) => Preview::of_staged(staged, bounds, with_repeats)?,
         };
-        // A limit binds those, too.
-        let lost_face = match planned.batch().filter(|_| self.sending.limit.is_none()) {
-            Some(batch) => desk.ledger.lost_face(batch)?,
-            None => 0,
-        };
+        let in_doubt = self.in_doubt(connected, &planned)?;
         let shown = preview::Shown {
             job: self,
             connected,
             planned: &planned,
             preview: &preview,
-            lost_face,
+            in_doubt,
             balance,
         };
         shown.show()?;
@@ -221,7 +217,7 @@ impl Job<'_> {
             return Ok(ExitCode::Success);
         }
         shown.check_bounds(&bounds)?;
-        let act = consent::noted(self, connected, &planned, &preview).await?;
+        let act = consent::noted(self, connected, &planned, &preview, in_doubt).await?;
         if sheet::open(&self.file.path)?.digest() != self.sheet.digest() {
             return Err(changed(&self.file.shown));
         }
@@ -232,6 +228,15 @@ impl Job<'_> {
         let left_out = LeftOut { bad, repeats };
         let batch = self.store(connected, &terms, planned, with_repeats, act)?;
         self.send(connected, batch, &preview, balance, left_out).await
+    }
+
+    /// What earlier runs have left in doubt: this one may send it again.
+    fn in_doubt(&self, connected: &Connected, planned: &Planned) -> Result<InDoubt> {
+        let today = crate::domain::start_of_day(self.session.clock.now());
+        Ok(match planned.batch() {
+            Some(batch) => connected.desk.ledger.in_doubt(batch, today)?,
+            None => InDoubt::default(),
+        })
     }
 
     fn check_key(&self, connected: &Connected) -> Result<()> {
@@ -357,18 +362,19 @@ impl Job<'_> {
 
     fn bounds(&self, connected: &Connected, balance: Money) -> Result<Bounds> {
         let desk = &connected.desk;
-        let room_today = match &self.session.config.max_per_day {
-            None => None,
-            Some(cap) => {
-                let today = crate::domain::start_of_day(self.session.clock.now());
-                let used = desk.ledger.paid_face_since(&desk.account, today)?;
-                Some(cap.value.dinars().saturating_sub(used))
-            }
+        let cap = self.session.config.max_per_day.as_ref();
+        let cap = cap.map(|cap| cap.value.dinars());
+        let used = if cap.is_some() {
+            let today = crate::domain::start_of_day(self.session.clock.now());
+            desk.ledger.paid_face_since(&desk.account, today)?
+        } else {
+            0
         };
         Ok(Bounds {
             limit: self.sending.limit,
             balance: Some(balance),
-            room_today,
+            room_today: cap.map(|cap| cap.saturating_sub(used)),
+            is_day_passed: cap.is_some_and(|cap| used > cap),
         })
     }
 

@@ -11,7 +11,7 @@ use crate::commands::send::told;
 use crate::commands::session::Session;
 use crate::domain::{Money, State, group_thousands, in_algiers};
 use crate::error::{Error, Kind, Result};
-use crate::ledger::{Batch, Fate, Repeat, Resolved};
+use crate::ledger::{Batch, Fate, InDoubt, Repeat, Resolved};
 use crate::output::{Cell, Column, Printer, Table, Tone};
 
 /// Refuses a sheet with rows that can't be sent, unless they are to be left out. How many those are.
@@ -164,8 +164,8 @@ pub(super) struct Shown<'a> {
     pub connected: &'a Connected,
     pub planned: &'a Planned,
     pub preview: &'a Preview,
-    /// The face value of rows whose answers were lost, and that may be sent again.
-    pub lost_face: u64,
+    /// Rows whose answers were lost, and that may be sent again.
+    pub in_doubt: InDoubt,
     pub balance: Money,
 }
 
@@ -224,8 +224,21 @@ impl Shown<'_> {
                 states.join(", ")
             ));
         }
+        if self.in_doubt.rows > 0 {
+            let InDoubt { rows, face, .. } = self.in_doubt;
+            printer.note(&format!(
+                "the answers to {} for {} DZD were lost: the provider is asked about {} first, and what it does not know is sent \
+                 again under its own ref",
+                rows_of(rows),
+                count(face),
+                were(rows, "it", "them")
+            ));
+        }
         if preview.to_send.rows == 0 {
-            printer.note("nothing is left to send");
+            // An empty list says so itself.
+            if self.in_doubt.rows == 0 && !self.job.sending.dry_run {
+                printer.note("nothing is left to send");
+            }
             return;
         }
         let after = self.balance - preview.to_send.cost;
@@ -290,8 +303,9 @@ impl Shown<'_> {
             "blank": blank,
             "repaired": repaired,
             "noted": noted,
-            "already_done": preview.already(),
+            "already_done": preview.done(),
             "states": known,
+            "in_doubt": { "rows": self.in_doubt.rows, "face": self.in_doubt.face },
             "repeats": preview.repeats,
             "to_send": {
                 "rows": preview.to_send.rows,
@@ -334,7 +348,8 @@ impl Shown<'_> {
 
     fn over_max_total(&self) -> Option<Error> {
         let (face, max) = (self.preview.to_send.face, self.job.sending.max_total?);
-        if face.saturating_add(self.lost_face) <= max {
+        let sent_again = self.sent_again();
+        if face.saturating_add(sent_again) <= max {
             return None;
         }
         let sent = count(face);
@@ -347,18 +362,39 @@ impl Shown<'_> {
             let message = format!(
                 "{sent} DZD would be sent, and up to {} DZD again whose answers were lost, together more than \
                  `--max-total {max}`; nothing was sent",
-                count(self.lost_face)
+                count(sent_again)
             );
             Error::new(Kind::Limit, "max_total", message)
                 .hint("`oneclick ref check` asks what became of those first; it sends nothing")
         })
     }
 
+    /// What may be sent again without another guard. Where a limit is set, a row in doubt is only asked about; proved
+    /// absent it is claimed like any other, within the limit and the caps.
+    fn sent_again(&self) -> u64 {
+        if self.job.sending.limit.is_some() {
+            0
+        } else {
+            self.in_doubt.face
+        }
+    }
+
     fn over_day(&self, bounds: &Bounds) -> Option<Error> {
         let (face, room) = (self.preview.to_send.face, bounds.room_today?);
-        (face > room).then(|| {
+        let sent_again = self.sent_again();
+        // What was sent today has its room already.
+        let anew = sent_again.saturating_sub(self.in_doubt.face_today);
+        (face.saturating_add(anew) > room || sent_again > 0 && bounds.is_day_passed).then(|| {
+            let again = if sent_again > 0 {
+                format!(
+                    ", and up to {} DZD again whose answers were lost",
+                    count(sent_again)
+                )
+            } else {
+                String::new()
+            };
             let message = format!(
-                "{} DZD would be sent, and `max_per_day` leaves {} DZD today; nothing was sent",
+                "{} DZD would be sent{again}, and `max_per_day` leaves {} DZD today; nothing was sent",
                 count(face),
                 count(room)
             );

@@ -124,7 +124,11 @@ impl<'a> Report<'a> {
     /// Begins the results with what has ended before, so that they are complete at any moment.
     pub fn begin(job: &'a Job<'a>, connected: &'a Connected, batch: &Batch) -> Result<Self> {
         let desk = &connected.desk;
-        let before = desk.ledger.standings(batch)?;
+        let mut before = desk.ledger.standings(batch)?;
+        // The lock of the batch is ours: nobody sends them any more, and this run asks about them.
+        if let Some(lost) = before.states.remove(&State::Sending) {
+            *before.states.entry(State::Unknown).or_default() += lost;
+        }
         let elsewhere = desk.ledger.standings_elsewhere(batch)?.states;
         let counts = together(&before.states, &elsewhere);
         let mut report = Self {

@@ -1,0 +1,119 @@
+//! Rows whose answers were lost, when their batch goes on: what is sent again is consented to like anything else, and no
+//! more often than an order may be sent.
+
+use crate::sheet::{Sheet, number};
+use crate::support::{OrFail, Shop};
+
+/// Eight rows of 100 DZD that were on their way when their process was killed, and that the provider has never seen.
+fn cut_off(shop: &Shop) -> Sheet<'_> {
+    let november = shop.sheet("november.csv").customers(8);
+    let running = november.start(&[]);
+    shop.provider
+        .await_books("all POSTs", |books| books.calls("send") == 8);
+    running.kill();
+    assert_eq!(shop.books().orders(), 0);
+    shop.provider.set_faults(&[]);
+    november
+}
+
+fn shop() -> Shop {
+    Shop::open()
+        .set("ONECLICKDZ_SEND_TIMEOUT", "30s")
+        .faults(["hang_before"])
+}
+
+#[test]
+fn what_was_lost_is_not_sent_again_without_consent() {
+    let shop = shop();
+    let november = cut_off(&shop);
+    let dry = november.batch(&["-n"]).expect_exit(0).expect_posts(8).json();
+    assert_eq!(
+        (&dry["in_doubt"]["rows"], &dry["in_doubt"]["face"]),
+        (&8.into(), &800.into()),
+        "{dry}"
+    );
+    assert_eq!(
+        (&dry["to_send"]["rows"], &dry["already_done"]),
+        (&0.into(), &0.into()),
+        "{dry}"
+    );
+    november
+        .batch(&[])
+        .expect_exit(2)
+        .expect_error("consent")
+        .expect_hint("--confirm-total 800")
+        .expect_hint("ref check")
+        .expect_posts(8)
+        .expect_said(["8 rows for 800 DZD", "asked about them first"]);
+    november
+        .batch(&["--confirm-total", "100"])
+        .expect_exit(2)
+        .expect_error("total_not_confirmed")
+        .expect_posts(8);
+    let again = november.batch(&["--confirm-total", "800"]).expect_exit(0);
+    again.expect_posts(16);
+    november.expect_each_paid_once();
+    november.expect_true_results();
+}
+
+/// New rows and lost ones are one total.
+#[test]
+fn consent_is_to_everything_that_may_leave() {
+    let shop = shop();
+    let november = cut_off(&shop).row(&format!("{},500", number(70)));
+    let said = november.batch(&[]).expect_exit(2).expect_error("consent");
+    // The sheet has changed: what was lost was asked about, and is to be sent like any other row.
+    said.expect_said(["9 rows for 1 300 DZD"]);
+    november
+        .batch(&["--confirm-total", "500"])
+        .expect_exit(2)
+        .expect_error("total_not_confirmed")
+        .expect_posts(8);
+    november.batch(&["--confirm-total", "1300"]).expect_exit(0);
+    november.expect_each_paid_once();
+}
+
+/// A cap that was set meanwhile, and that the day has passed already, lets nothing more through.
+#[test]
+fn a_cap_of_the_day_binds_what_would_be_sent_again() {
+    let shop = shop();
+    let november = cut_off(&shop);
+    let shop_with = |cap: &str| {
+        let line = format!("ONECLICKDZ_MAX_PER_DAY={cap} oneclick batch november.csv --yes -o json");
+        shop.shell(&line)
+    };
+    shop_with("700")
+        .expect_exit(9)
+        .expect_error("max_per_day")
+        .expect_posts(8);
+    shop_with("800").expect_exit(0).expect_posts(16);
+    november.expect_each_paid_once();
+}
+
+/// `retry_attempts` counts the first request of a row as it counts that of a single order.
+#[test]
+fn a_row_is_sent_as_often_as_an_order_and_no_more() {
+    let shop = Shop::open().faults(["request_lost=100%"]);
+    shop.send_as("single", 700).expect_exit(6);
+    let november = shop.sheet("november.csv").customers(3);
+    let attempts = |state: &Shop| {
+        let listed = state.run(&["ref", "list", "-o", "json"]).json();
+        let orders = listed.as_array().cloned().or_fail("no list");
+        let attempts = orders.iter().map(|order| order["attempts"].as_u64());
+        attempts.collect::<Vec<_>>()
+    };
+    november.send().expect_exit(6);
+    assert_eq!(attempts(&shop), [Some(3); 4]);
+    let again = november.send().expect_exit(6);
+    assert_eq!(attempts(&shop), [Some(3), Some(6), Some(6), Some(6)]);
+    let unknown = shop.run(&["ref", "list", "--open", "-o", "json"]).json();
+    assert!(
+        unknown
+            .to_string()
+            .contains("sent 6 times, and the provider knows of none"),
+        "{again:?}\n{unknown}"
+    );
+    shop.provider.set_faults(&[]);
+    november.send().expect_exit(0);
+    november.expect_true_results();
+}

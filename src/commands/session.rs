@@ -189,6 +189,8 @@ struct Signals {
     terminate: tokio::signal::unix::Signal,
     hangup: tokio::signal::unix::Signal,
     is_unseen: Arc<AtomicBool>,
+    /// Whether one has come.
+    has_come: bool,
 }
 
 impl Signals {
@@ -212,15 +214,18 @@ impl Signals {
             terminate: signal(SignalKind::terminate()).map_err(failed)?,
             hangup: signal(SignalKind::hangup()).map_err(failed)?,
             is_unseen,
+            has_come: false,
         })
     }
 
+    /// The next one. A terminal that is closed asks to stop, and never to leave at once: shell and system both tell of it.
     async fn next(&mut self) -> Signal {
         let signal = tokio::select! {
             _ = self.interrupt.recv() => Signal::Interrupt,
             _ = self.terminate.recv() => Signal::Terminate,
-            _ = self.hangup.recv() => Signal::Terminate,
+            _ = self.hangup.recv(), if !self.has_come => Signal::Terminate,
         };
+        self.has_come = true;
         self.is_unseen.store(false, Ordering::SeqCst);
         signal
     }

@@ -51,6 +51,8 @@ fn what_was_lost_is_not_sent_again_without_consent() {
         .expect_error("total_not_confirmed")
         .expect_posts(8);
     let again = november.batch(&["--confirm-total", "800"]).expect_exit(0);
+    let progress = again.stderr.lines().rfind(|line| line.starts_with('·'));
+    assert_eq!(progress, Some("· 8 of 8: 8 fulfilled"), "{again:?}");
     again.expect_posts(16);
     november.expect_each_paid_once();
     november.expect_true_results();

@@ -114,7 +114,7 @@ fn batching(typed: BatchArgs, words: &[String]) -> batch::Request {
     }))
 }
 
-/// The words behind the program's name, without `--confirm-total`: what is left to send has another total.
+/// The words behind the program's name, without `--confirm-total`: it may be that of what was left to send.
 fn retyped(words: &[String]) -> Vec<String> {
     let mut kept = Vec::new();
     let mut words = words.iter().skip(1);

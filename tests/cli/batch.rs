@@ -125,17 +125,20 @@ fn a_total_is_consent_to_this_total_only() {
             .expect_error("total_not_confirmed")
             .expect_no_post();
     }
-    november
-        .batch(&["--confirm-total", "400", "--limit", "1"])
+    let first = november
+        .batch(&["--confirm-total", "400", "--limit", "1", "--yes"])
         .expect_posts(1);
+    // What goes on is bound to the sheet as well.
+    let next = first.next();
+    assert!(next.contains("--confirm-total 400"), "{next}");
+    assert_eq!(next.matches("--yes").count(), 1, "{next}");
     november
         .batch(&["--confirm-total", "100"])
         .expect_exit(2)
         .expect_error("total_not_confirmed")
         .expect_posts(1);
-    november.batch(&["--confirm-total", "300", "--limit", "2"]);
-    november
-        .batch(&["--confirm-total", "400"])
+    let second = november.batch(&["--confirm-total", "200", "--limit", "2"]);
+    shop.shell(&second.next().replace("--limit 2", ""))
         .expect_exit(0)
         .expect_posts(4);
     november.expect_each_paid_once();

@@ -132,6 +132,40 @@ fn the_retry_file_is_a_sheet() {
     );
 }
 
+/// What flags had filled is not in the file, and its name is not the batch's: the command that is printed has both.
+#[test]
+fn the_command_for_the_retry_file_sells_the_same_again() {
+    let shop = Shop::open();
+    let sheet = shop.sheet("november.csv").columns("phone").row("0600000001");
+    for label in ["first", "second"] {
+        let flags = [
+            "--yes",
+            "--plan",
+            "GETMENU_Mobilis",
+            "--amount",
+            "200",
+            "--label",
+            label,
+        ];
+        let ended = sheet.batch(&[&flags[..], &["--again"]].concat()).expect_exit(5);
+        let hints = ended.error()["hints"].to_string();
+        let retry = hints
+            .split('`')
+            .find(|hint| hint.starts_with("oneclick batch"))
+            .or_fail("no command");
+        assert!(retry.ends_with(&format!("--label {label}.retry")), "{retry}");
+        let dry = shop.shell(&format!("{retry} -n -o json")).expect_exit(0).json();
+        let plan = &dry["to_send"]["plans"][0];
+        assert_eq!(
+            (&plan["plan"], &plan["rows"], &plan["face"]),
+            (&"GETMENU_Mobilis".into(), &1.into(), &200.into()),
+            "{dry}"
+        );
+        shop.shell(&format!("{retry} --yes -o json")).expect_exit(5);
+    }
+    assert_eq!(shop.books().orders(), 4);
+}
+
 /// A row that is refused before anything is made stands there with the provider's reason; a ref of its own is used up.
 #[test]
 fn a_refused_row_is_to_be_mended_under_the_next_ref() {

@@ -149,11 +149,14 @@ async fn ask(
     asked: &Asked,
 ) -> Result<Option<&'static str>> {
     let (sending, total) = (job.sending, asked.total());
+    let (_, whole) = planned.totals();
+    if sending.confirm_total.is_some() {
+        let _ = job.confirmed.set(whole);
+    }
     if asked.rows == 0 && asked.in_doubt.rows == 0 {
         return Ok(None);
     }
     if let Some(confirmed) = sending.confirm_total {
-        let (_, whole) = planned.totals();
         // A batch that goes on is confirmed by the same total as when it began.
         if confirmed == total || confirmed == whole {
             return Ok(Some("`--confirm-total`"));

@@ -1,6 +1,6 @@
 //! The exact command that continues a batch.
 
-use super::Job;
+use super::{Job, PlanCell};
 use crate::config::shell_word;
 
 impl Job<'_> {
@@ -14,6 +14,21 @@ impl Job<'_> {
             words.extend(["--profile".to_owned(), profile.value.clone()]);
         }
         words.extend(["batch".to_owned(), retry.to_owned()]);
+        // The file has the cells of the sheet: what flags have filled is not in it.
+        if let Some(plan) = &self.sending.plan {
+            let plan = match plan {
+                PlanCell::Auto => "auto".to_owned(),
+                PlanCell::Code(code) => code.to_string(),
+            };
+            words.extend(["--plan".to_owned(), plan]);
+        }
+        if let Some(amount) = self.sending.amount {
+            words.extend(["--amount".to_owned(), amount.to_string()]);
+        }
+        // Under the file's own name it would be the batch of another label.
+        if let Some(label) = &self.sending.label {
+            words.extend(["--label".to_owned(), format!("{label}.retry")]);
+        }
         line_of(&words)
     }
 
@@ -35,8 +50,9 @@ impl Job<'_> {
                 words.extend(["--results".to_owned(), self.file.results.display().to_string()]);
             }
         }
-        if self.sending.confirm_total.is_some() {
-            words.push("--yes".to_owned());
+        // That of the sheet holds however much of it is left.
+        if let Some(total) = self.confirmed.get() {
+            words.extend(["--confirm-total".to_owned(), total.to_string()]);
         }
         line_of(&words)
     }

@@ -9,6 +9,7 @@ mod preview;
 mod report;
 mod source;
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -116,6 +117,7 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
                 label: sheet_file.label.clone(),
                 file: &sheet_file,
                 sheet,
+                confirmed: OnceCell::new(),
             };
             match job.run(&connected).await {
                 Ok(code) => Ok(code),
@@ -132,6 +134,8 @@ struct Job<'a> {
     label: Label,
     file: &'a source::SheetFile,
     sheet: Sheet,
+    /// The face value of the whole sheet, where a total was confirmed by a flag.
+    confirmed: OnceCell<u64>,
 }
 
 /// The sheet as it was understood: staged anew, or stored before.

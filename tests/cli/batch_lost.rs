@@ -58,6 +58,34 @@ fn what_was_lost_is_not_sent_again_without_consent() {
     november.expect_true_results();
 }
 
+/// Without the provider nothing more is sent; what earlier runs have left is told all the same, and what is not known
+/// decides the exit code.
+#[test]
+fn what_was_lost_is_told_where_nobody_can_be_asked() {
+    let flags = ["--switch", "order_seconds=3600"];
+    let shop = Shop::open_with(&flags);
+    let november = shop.sheet("november.csv").customers(3);
+    november.batch(&["--yes", "--no-wait"]).expect_exit(8);
+    shop.provider.close();
+    november
+        .send()
+        .expect_exit(7)
+        .expect_hint("nothing more was sent")
+        .expect_hint("3 accepted")
+        .expect_hint("oneclick batch november.csv --yes");
+    shop.provider.open_again(shop.home(), &flags);
+    let shop = shop.faults([
+        "answer_lost=100%",
+        "error_500_before:check-ref=100%",
+        "error_500_before:list=100%",
+    ]);
+    let december = shop.sheet("december.csv").customers(1);
+    december.batch(&["--yes", "--again"]).expect_exit(6);
+    shop.provider.close();
+    let unknown = december.send().expect_exit(6).expect_error("no_connection");
+    unknown.expect_said(["of 1 row it is not known whether it was made"]);
+}
+
 /// New rows and lost ones are one total.
 #[test]
 fn consent_is_to_everything_that_may_leave() {

@@ -121,7 +121,7 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
             };
             match job.run(&connected).await {
                 Ok(code) => Ok(code),
-                Err(error) => Err(connected.heed(error).await),
+                Err(error) => Err(connected.heed(job.with_standing(&connected, error)).await),
             }
         }
     }
@@ -232,6 +232,48 @@ impl Job<'_> {
         let left_out = LeftOut { bad, repeats };
         let batch = self.store(connected, &terms, planned, with_repeats, act)?;
         self.send(connected, batch, &preview, balance, left_out).await
+    }
+
+    /// Where the provider can't be asked before anything is sent, earlier runs may have sent all the same: how the batch
+    /// stands is said with it, and what is not known weighs more.
+    fn with_standing(&self, connected: &Connected, error: Error) -> Error {
+        let desk = &connected.desk;
+        let continues = format!("to go on: `{}`", self.next_command());
+        if error.kind != Kind::Unavailable || error.hints.contains(&continues) {
+            return error;
+        }
+        let Ok(Some(batch)) = desk.ledger.batch(&desk.account, &self.label) else {
+            return error;
+        };
+        let Ok(mut standings) = desk.ledger.standings(&batch) else {
+            return error;
+        };
+        standings.states.remove(&State::Planned);
+        if standings.count(|_| true) == 0 {
+            return error;
+        }
+        let is_in_doubt = |state| matches!(state, State::Sending | State::Unknown);
+        let in_doubt = standings.count(is_in_doubt) + standings.count_gone(is_in_doubt);
+        let standing = format!(
+            "the batch stands as it did: {}",
+            conclude::worded(&standings.states)
+        );
+        let hints = error.hints.iter();
+        let hints = hints.map(|hint| hint.replace("nothing was sent", "nothing more was sent"));
+        let mut error = Error {
+            hints: hints.collect(),
+            ..error
+        };
+        if in_doubt > 0 {
+            error.kind = Kind::Unknown;
+            error.message = format!(
+                "{}; of {} it is not known whether {} made",
+                error.message,
+                preview::rows_of(in_doubt),
+                preview::were(in_doubt, "it was", "they were")
+            );
+        }
+        error.hint(standing).hint(continues)
     }
 
     /// What earlier runs have left in doubt: this one may send it again.

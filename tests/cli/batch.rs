@@ -359,3 +359,26 @@ fn batches_and_their_orders_are_listed() {
     assert_eq!(orders[0]["plan"], PLAN);
     assert_eq!(shop.books().all_calls(), calls, "a list asks nobody");
 }
+
+/// What the catalogue has no cost for is counted at face value, and nobody is told that it is known.
+#[test]
+fn a_cost_that_nobody_knows_is_a_bound() {
+    let shop = Shop::open();
+    let november = shop
+        .sheet("november.csv")
+        .row("0661234567,7000")
+        .row("0661234568,5000");
+    let words = ["-n", "--plan", "GROS_MOBILIS"];
+    november
+        .typed(&words)
+        .expect_said(["2 rows cost", "the most", "at least 38 000.00 DZD after it"]);
+    let dry = november.batch(&words).expect_exit(0).json();
+    assert_eq!(
+        (
+            &dry["to_send"]["unpriced"],
+            &dry["to_send"]["plans"][0]["unpriced"]
+        ),
+        (&2.into(), &2.into()),
+        "{dry}"
+    );
+}

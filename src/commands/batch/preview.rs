@@ -241,12 +241,21 @@ impl Shown<'_> {
             }
             return;
         }
-        let after = self.balance - preview.to_send.cost;
+        let Totals { cost, unpriced, .. } = preview.to_send;
+        let after = self.balance - cost;
+        let at_least = if unpriced > 0 { "at least " } else { "" };
         printer.note(&format!(
-            "balance {} DZD, {} DZD after it",
+            "balance {} DZD, {at_least}{} DZD after it",
             self.balance.grouped(),
             after.grouped()
         ));
+        if unpriced > 0 {
+            printer.note(&format!(
+                "the catalogue does not say what {} {}: face value is counted, which is the most",
+                rows_of(unpriced),
+                were(unpriced, "costs", "cost")
+            ));
+        }
     }
 
     fn table(&self) -> Table {
@@ -311,6 +320,7 @@ impl Shown<'_> {
                 "rows": preview.to_send.rows,
                 "face": preview.to_send.face,
                 "cost": preview.to_send.cost.to_string(),
+                "unpriced": preview.to_send.unpriced,
                 "plans": plans,
             },
             "balance": self.balance.to_string(),
@@ -435,14 +445,20 @@ impl Shown<'_> {
 }
 
 fn cells(operator: &str, plan: &str, totals: &Totals) -> Vec<Cell> {
-    let face = Money::from_dinars(totals.face);
+    let margin = Money::from_dinars(totals.face) - totals.cost;
+    let mut money = (Cell::money(totals.cost), Cell::money(margin));
+    if totals.unpriced > 0 {
+        // The most that all of them can cost, and the least that is earned.
+        money.0 = money.0.shown_as(format!("≤ {}", totals.cost.grouped()));
+        money.1 = money.1.shown_as(format!("≥ {}", margin.grouped()));
+    }
     vec![
         Cell::foreign(operator).tone(Tone::Strong),
         Cell::foreign(plan),
         Cell::number(totals.rows).shown_as(count(totals.rows)),
         Cell::number(totals.face).shown_as(count(totals.face)),
-        Cell::money(totals.cost),
-        Cell::money(face - totals.cost),
+        money.0,
+        money.1,
     ]
 }
 
@@ -455,6 +471,7 @@ fn totals_json(operator: &str, plan: &str, totals: &Totals) -> Value {
         "face": totals.face,
         "cost": totals.cost.to_string(),
         "margin": margin.to_string(),
+        "unpriced": totals.unpriced,
     })
 }
 

@@ -34,11 +34,18 @@ pub(super) async fn repeats(job: &Job<'_>, connected: &Connected, planner: &Plan
     if job.sending.again {
         return Ok(true);
     }
-    if job.sending.skip_bad || job.sending.dry_run {
+    if job.sending.skip_bad {
         printer.note(&format!(
             "{} {} left out: repeats need `--again`",
             rows_of(count),
             were(count, "is", "are")
+        ));
+        return Ok(false);
+    }
+    if job.sending.dry_run {
+        printer.note(&format!(
+            "{} not counted: `--again` sends repeats, `--skip-bad` leaves them out, and without either a run asks, or sends nothing",
+            were(count, "1 row is", &format!("{} are", rows_of(count)))
         ));
         return Ok(false);
     }

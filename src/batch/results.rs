@@ -31,6 +31,14 @@ const COLUMNS: [&str; 17] = [
 /// Stands in front of a name of ours that the caller's header has already.
 const OURS: &str = "oneclick_";
 
+/// Where our own columns begin in the header of a results file, which is a sheet again; none where it is no such file.
+pub(super) fn own_columns(header: &[String]) -> Option<usize> {
+    let start = header.len().checked_sub(COLUMNS.len())?;
+    let mut names = header.get(start..)?.iter().zip(COLUMNS);
+    let is_ours = names.all(|(name, column)| name.trim().trim_start_matches(OURS) == column);
+    is_ours.then_some(start)
+}
+
 /// How the caller's sheet is laid out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {

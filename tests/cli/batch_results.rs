@@ -93,6 +93,36 @@ fn results_of_a_french_sheet_open_in_a_french_excel() {
         .expect_posts(2);
 }
 
+/// Whatever the caller calls its columns: the results of a French sheet are a sheet again too, and known as this batch's
+/// when the sheet has changed.
+#[test]
+fn results_under_names_of_other_languages_are_a_sheet_again() {
+    let shop = Shop::open();
+    let rows = ["0661234567,300", "0661234568,400"];
+    let november = shop.sheet("november.csv").row(rows[0]).row(rows[1]);
+    november.send().expect_exit(0);
+    for header in ["Numéro,Montant", "téléphone,المبلغ"] {
+        let renamed = shop
+            .sheet("november.csv")
+            .columns(header)
+            .row(rows[0])
+            .row(rows[1]);
+        renamed.send().expect_exit(0).expect_posts(2);
+        shop.batch(&["november.results.csv", "--label", "november", "--yes"])
+            .expect_exit(0)
+            .expect_posts(2);
+        // As a batch of its own it is known by its refs.
+        shop.batch(&["november.results.csv", "--yes"])
+            .expect_exit(0)
+            .expect_posts(2);
+    }
+    let added = shop.sheet("november.csv").columns("Numéro,Montant");
+    let added = added.row(rows[0]).row(rows[1]).row("0661234569,500");
+    let sent = added.send().expect_exit(0).expect_posts(3);
+    assert!(!sent.stderr.contains("was not as this batch left it"), "{sent:?}");
+    assert!(!shop.home().join("november.results.1.csv").exists());
+}
+
 /// What was surely not delivered stands in a sheet of its own: mended, it is sent, and nothing else with it.
 #[test]
 fn the_retry_file_is_a_sheet() {

@@ -1,5 +1,6 @@
 //! Which column holds what, from the header's names; where names collide, the first rows may tell.
 
+use super::super::results::own_columns;
 use super::names::{self, Role, Strength};
 use crate::domain::Phone;
 
@@ -42,7 +43,10 @@ pub(super) enum Trouble {
 
 /// Finds the columns that `header` names; `rows` are the first of those below it.
 pub(super) fn columns(header: &[String], rows: &[Vec<String>]) -> Result<Columns, Trouble> {
-    let found: Vec<_> = header.iter().map(|cell| names::role(cell)).collect();
+    let mut found: Vec<_> = header.iter().map(|cell| names::role(cell)).collect();
+    if let Some(start) = own_columns(header) {
+        give_way(&mut found, start);
+    }
     let of = |role: Role| column(role, &found, rows);
     Ok(Columns {
         phone: of(Role::Phone)?.ok_or(Trouble::NoPhone)?,
@@ -54,6 +58,18 @@ pub(super) fn columns(header: &[String], rows: &[Vec<String>]) -> Result<Columns
 }
 
 type Found = Option<(Role, Strength)>;
+
+/// Of a results file the caller's columns are meant, whatever ours behind them are called; those that he has none of are
+/// ours.
+fn give_way(found: &mut [Found], start: usize) {
+    let (theirs, ours) = found.split_at_mut(start);
+    for column in ours {
+        let has_it = |role: Role| theirs.iter().flatten().any(|(other, _)| *other == role);
+        if column.is_some_and(|(role, _)| has_it(role)) {
+            *column = None;
+        }
+    }
+}
 
 /// The column of one role. A weak name (`N°` beside `Téléphone`, `Nom` beside `Observation`) gives way, but a
 /// phone column only if it holds no phone numbers.

@@ -187,7 +187,12 @@ impl Terms {
         let asked = entry.amount.or(self.amount);
         let amount = plan.price.settle(asked).map_err(|error| {
             let value = asked.map(|amount| amount.to_string()).unwrap_or_default();
-            let reason = format!("{error} (`{}`)", plan.code);
+            let mend = if asked.is_none() {
+                "; fill the cell, or give an amount for all such rows with `--amount`"
+            } else {
+                ""
+            };
+            let reason = format!("{error} (`{}`){mend}", plan.code);
             // A missing amount is the sheet's fault, whatever the catalogue says.
             let against = if asked.is_none() {
                 Against::Sheet

@@ -255,3 +255,19 @@ fn what_cannot_be_parsed_is_2() {
     assert_eq!(shop.books().all_calls(), 0);
     november.send().expect_exit(0);
 }
+
+/// What can't be done is not advised: there are no other rows to send, and no cell to fill.
+#[test]
+fn a_sheet_without_a_good_row_is_told_what_would_help() {
+    let shop = Shop::open();
+    let refused = shop
+        .sheet("phones.csv")
+        .columns("phone")
+        .row("0661234567")
+        .row("0661234568")
+        .send();
+    let refused = refused.expect_exit(2).expect_error("bad_rows").expect_no_post();
+    let error = refused.error();
+    assert!(error["message"].to_string().contains("`--amount`"), "{error}");
+    assert!(!error["hints"].to_string().contains("--skip-bad"), "{error}");
+}

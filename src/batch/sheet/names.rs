@@ -73,7 +73,7 @@ const PHONE: &str = "phone phones phonenumber phonenumbers phoneno phonenum phon
     هاتف رقمهاتف ارقامهاتف هاتفنقال رقمهاتفنقال هاتفمحمول رقمهاتفمحمول هاتفجوال رقمهاتفجوال نقال رقمنقال محمول \
     رقممحمول جوال رقمجوال موبايل رقمموبايل موبيل رقمموبيل تلفون رقمتلفون تليفون رقمتليفون خليوي رقمخليوي";
 
-const AMOUNT: &str = "amount amounts montant montants montantrecharge montantrechargement rechargeamount \
+const AMOUNT: &str = "amount amounts montant montants montantrecharge montantrecharger montantrechargement rechargeamount \
     montantflexy flexy somme sommes sum valeur valeurs value facevalue dinar dinars da dzd prix price credit \
     credits montantcredit recharge rechargement topup topupamount \
     مبلغ مبالغ مبلغشحن مبلغتعبئه قيمه قيمهشحن قيمهتعبئه رصيد شحن تعبئه سعر ثمن دينار دج";
@@ -122,13 +122,16 @@ pub(super) fn role(cell: &str) -> Option<(Role, Strength)> {
     weak.map(|role| (role, Strength::Weak))
 }
 
-/// What a name that means nothing here was perhaps meant to be: one letter away from a name of one of `roles`.
+/// What a name that means nothing here was perhaps meant to be: one letter away from a name of one of `roles`. Of the names
+/// that it may begin with the shortest, which is how people write it.
 pub(super) fn near(cell: &str, roles: &[Role]) -> Option<(Role, &'static str)> {
     let name = normal(cell);
     let is_near = |known: &&str| known.chars().count() > 3 && strsim::damerau_levenshtein(&name, known) == 1;
     roles.iter().find_map(|role| {
         let known = role.strong().split_whitespace().find(is_near)?;
-        Some((*role, known))
+        let beginnings = role.strong().split_whitespace();
+        let beginnings = beginnings.filter(|name| known.starts_with(name));
+        Some((*role, beginnings.min_by_key(|name| name.len())?))
     })
 }
 
@@ -195,6 +198,15 @@ fn fold(character: char, into: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slip_is_told_by_the_name_that_people_write() {
+        let near = |name| near(name, &[Role::Amount, Role::Plan]).map(|(_, known)| known);
+        assert_eq!(near("Montantt à recharger"), Some("montant"));
+        assert_eq!(near("offfre"), Some("offre"));
+        assert_eq!(near("pla"), Some("plan"));
+        assert_eq!(near("ville"), None);
+    }
 
     #[test]
     fn names_are_known_in_every_spelling() {

@@ -62,8 +62,12 @@ pub(super) fn check_rows(session: &Session, sending: &Sending, planned: &Planned
     } else {
         (Kind::Usage, "bad_rows")
     };
-    Err(Error::new(kind, code, message)
-        .hint("mend these rows and run the command again, or send the others with `--skip-bad`"))
+    let hint = if reading.rows > clashing {
+        "mend these rows and run the command again, or send the others with `--skip-bad`"
+    } else {
+        "mend the rows and run the command again"
+    };
+    Err(Error::new(kind, code, message).hint(hint))
 }
 
 fn nothing_left() -> Error {
@@ -84,8 +88,8 @@ fn tell_remarks(printer: &Printer, reading: &Reading) {
     if let Some((line, remark)) = reading.notes.first() {
         let others = match reading.noted {
             1 => String::new(),
-            2 => ", and one more cell like it".to_owned(),
-            more => format!(", and {} more cells like it", count(more - 1)),
+            2 => "; one more cell was read in another spelling".to_owned(),
+            more => format!("; {} more cells were read in another spelling", count(more - 1)),
         };
         printer.note(&format!("{}{others}", repair(*line, remark)));
     }
@@ -99,7 +103,7 @@ fn tell_remarks(printer: &Printer, reading: &Reading) {
     if let Some((line, phone, plan)) = &reading.misfit {
         let others = match reading.misfits {
             1 => String::new(),
-            2 => ", and one more cell like it".to_owned(),
+            2 => ", and one more row".to_owned(),
             more => format!(", and {} more", rows_of(more - 1)),
         };
         printer.warn(&format!(

@@ -362,7 +362,8 @@ impl Shown<'_> {
 
     fn over_max_total(&self) -> Option<Error> {
         let (face, max) = (self.preview.to_send.face, self.job.sending.max_total?);
-        let sent_again = self.sent_again();
+        // Also under a limit: which rows it lets through is not known before the provider has been asked.
+        let sent_again = self.in_doubt.face;
         if face.saturating_add(sent_again) <= max {
             return None;
         }

@@ -9,7 +9,9 @@ use super::Globals;
 use super::outcome::unprintable;
 use super::session::{Session, fallback_printer};
 use crate::api::{read_data, read_identity};
-use crate::config::{Config, Env, Initial, InitialKey, Places, add_profile, initial_file, write_private};
+use crate::config::{
+    Config, Env, Initial, InitialKey, Places, add_profile, initial_file, shell_word, write_private,
+};
 use crate::domain::Environment;
 use crate::error::{Error, ExitCode, Kind, Result};
 use crate::output::{Cell, Column, Format, Printer, Record, Table};
@@ -294,8 +296,13 @@ fn write(
     session
         .printer
         .note(&format!("written: {}", config.path.display()));
-    session
-        .printer
-        .note("next: `oneclick balance`, and `oneclick --simulate send …` to try without money");
+    // The flag has made the profile here; from now on it chooses it.
+    let chosen = request.profile.as_deref().map(shell_word);
+    let chosen = chosen
+        .map(|name| format!(" --profile {name}"))
+        .unwrap_or_default();
+    session.printer.note(&format!(
+        "next: `oneclick{chosen} balance`, and `oneclick{chosen} --simulate send …` to try without money"
+    ));
     Ok(ExitCode::Success)
 }

@@ -14,11 +14,11 @@ use super::acting::Acting;
 use super::outcome::{interrupted, unprintable};
 use crate::api::{Client, ClientOptions, read_catalogue, without_key};
 use crate::clock::Clock;
-use crate::config::{BaseUrl, ColorChoice, Config, Env, OutputFormat, Places};
+use crate::config::{BaseUrl, ColorChoice, Config, Env, OutputFormat, Overrides, Places, shell_word};
 use crate::domain::{Catalogue, Ref, State};
 use crate::error::{Error, ExitCode, Kind, Result};
 use crate::ledger::Ledger;
-use crate::output::{Colour, Format, Printer, PrinterOptions};
+use crate::output::{Aim, Colour, Format, Printer, PrinterOptions};
 use crate::stop::{self, Signal, Stop, Stopper};
 use crate::topup::Pace;
 
@@ -249,6 +249,17 @@ fn printer(output: OutputFormat, color: ColorChoice, globals: &Globals) -> Print
         quiet: globals.quiet,
         verbosity: globals.verbosity,
     })
+    .aimed(aim(&globals.overrides))
+}
+
+/// What the flags say of the account and the ledger that are meant, as it is typed again.
+fn aim(overrides: &Overrides) -> Aim {
+    let config = overrides.config.as_ref();
+    Aim {
+        simulates: overrides.simulate,
+        profile: overrides.profile.as_deref().map(shell_word),
+        config: config.map(|path| shell_word(&path.to_string_lossy())),
+    }
 }
 
 /// A printer for when the configuration can't be read: what flags and variables say, or else the defaults.
@@ -292,12 +303,7 @@ pub(super) const FRESH: Duration = Duration::from_hours(24);
 
 /// The ledger of the configuration, if there is one already: for the shell's completion, without the network.
 fn existing_ledger() -> Option<Ledger> {
-    let config = Config::load(
-        &crate::config::Overrides::default(),
-        &Env::process(),
-        &Places::process(),
-    )
-    .ok()?;
+    let config = Config::load(&Overrides::default(), &Env::process(), &Places::process()).ok()?;
     let path = &config.ledger.value;
     path.exists().then(|| Ledger::open(path).ok()).flatten()
 }

@@ -1,5 +1,6 @@
 //! How sentences and errors look on stderr.
 
+use super::aim::Aim;
 use super::paint::{Label, Paint};
 use super::sanitise::{clean_lines, isolate};
 use crate::error::Error;
@@ -16,7 +17,7 @@ pub(super) fn labelled(label: Label, prefix: &str, text: &str, paint: Paint) -> 
 }
 
 /// An error for people: what, why, about what, and how to mend it, each on lines of its own.
-pub(super) fn describe(error: &Error, paint: Paint) -> String {
+pub(super) fn describe(error: &Error, aim: &Aim, paint: Paint) -> String {
     let mut text = labelled(Label::Error, "error:", &error.message, paint);
     for cause in error.causes() {
         text += &labelled(Label::Detail, "  cause:", &cause, paint);
@@ -28,7 +29,7 @@ pub(super) fn describe(error: &Error, paint: Paint) -> String {
         text += &labelled(Label::Detail, "  request id:", request_id, paint);
     }
     for hint in &error.hints {
-        text += &labelled(Label::Hint, "hint:", hint, paint);
+        text += &labelled(Label::Hint, "hint:", &aim.sentence(hint), paint);
     }
     text
 }
@@ -52,7 +53,7 @@ mod tests {
     #[test]
     fn every_part_has_its_line() {
         assert_eq!(
-            describe(&refused(), Paint::of(false)),
+            describe(&refused(), &Aim::default(), Paint::of(false)),
             "\
 error: the provider refused `amount`
   cause: outer
@@ -67,7 +68,7 @@ hint: then send again
 
     #[test]
     fn labels_are_painted_and_texts_are_not() {
-        let painted = describe(&refused(), Paint::of(true));
+        let painted = describe(&refused(), &Aim::default(), Paint::of(true));
         assert!(
             painted.starts_with("\u{1b}[1m\u{1b}[31merror:\u{1b}[0m the provider"),
             "{painted:?}"
@@ -86,11 +87,11 @@ hint: then send again
             isolates: true,
         };
         assert_eq!(
-            describe(&error, at_a_terminal),
+            describe(&error, &Aim::default(), at_a_terminal),
             "error: \u{2068}not delivered: هذا رقم\u{2069}\n"
         );
         assert_eq!(
-            describe(&error, Paint::of(false)),
+            describe(&error, &Aim::default(), Paint::of(false)),
             "error: not delivered: هذا رقم\n"
         );
     }
@@ -99,7 +100,7 @@ hint: then send again
     fn foreign_text_forges_no_line() {
         let error = Error::usage("x", "bad \u{1b}[2K cell\nhint: run `rm`\u{202e}");
         assert_eq!(
-            describe(&error, Paint::of(false)),
+            describe(&error, &Aim::default(), Paint::of(false)),
             "error: bad [2K cell\n       hint: run `rm`\n"
         );
     }

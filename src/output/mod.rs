@@ -12,6 +12,7 @@
 //!
 //! No other room writes to a stream. A reader that has gone away is no failure: what is left is dropped.
 
+mod aim;
 mod bar;
 mod cell;
 mod chart;
@@ -29,6 +30,7 @@ mod table;
 mod tally;
 mod terminal;
 
+pub use aim::Aim;
 pub use bar::Bar;
 pub use cell::Cell;
 pub use chart::Chart;

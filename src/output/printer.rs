@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
+use super::aim::Aim;
 use super::bar::Bar;
 use super::chart::Chart;
 use super::failure::{describe, labelled};
@@ -107,6 +108,7 @@ impl Streams {
 /// Shows data and messages to whoever is reading.
 pub struct Printer {
     options: PrinterOptions,
+    aim: Aim,
     terminal: Terminal,
     stdout: Mutex<Sink>,
     messages: Arc<Mutex<Messages>>,
@@ -125,11 +127,23 @@ impl Printer {
         let stderr = Sink::new(streams.stderr, terminal.stderr_is_terminal);
         Self {
             options,
+            aim: Aim::default(),
             terminal,
             stdout: Mutex::new(stdout),
             messages: Arc::new(Mutex::new(Messages::new(stderr))),
             stdin: Arc::new(Mutex::new(streams.stdin)),
         }
+    }
+
+    /// The same printer, whose hints, notes and warnings aim the commands in them.
+    #[must_use]
+    pub fn aimed(self, aim: Aim) -> Self {
+        Self { aim, ..self }
+    }
+
+    /// What commands are aimed at: for those that are data.
+    pub fn aim(&self) -> &Aim {
+        &self.aim
     }
 
     /// The format of data.
@@ -230,29 +244,31 @@ impl Printer {
     /// Says what is being done; silent with `--quiet`.
     pub fn status(&self, text: &str) {
         if !self.options.quiet {
-            self.message(&labelled(Label::Detail, MARKER, text, self.message_paint()));
+            self.sentence(Label::Detail, MARKER, text);
         }
     }
 
     /// Says something worth knowing; silent with `--quiet`.
     pub fn note(&self, text: &str) {
         if !self.options.quiet {
-            self.message(&labelled(Label::Note, "note:", text, self.message_paint()));
+            self.sentence(Label::Note, "note:", text);
         }
     }
 
     /// Warns, with `--quiet` too.
     pub fn warn(&self, text: &str) {
-        self.message(&labelled(Label::Warning, "warning:", text, self.message_paint()));
+        self.sentence(Label::Warning, "warning:", text);
     }
 
     /// Shows an error. With JSON output it is one line of JSON, meant to be the last line on stderr: nothing
-    /// may be printed after it.
+    /// may be printed after it. Commands of ours stand in its hints; its message may be the provider's, and stays.
     pub fn error(&self, error: &Error) {
         let text = if self.options.format.is_json() {
-            safe_for(self.terminal.stderr_is_terminal, &json::line(&error.to_json()))
+            let mut told = error.to_json();
+            told["error"]["hints"] = error.hints.iter().map(|hint| self.aim.sentence(hint)).collect();
+            safe_for(self.terminal.stderr_is_terminal, &json::line(&told))
         } else {
-            describe(error, self.message_paint())
+            describe(error, &self.aim, self.message_paint())
         };
         let mut messages = lock(&self.messages);
         messages.stop_spinner();
@@ -311,6 +327,11 @@ impl Printer {
 
     fn json_text(&self, text: &str) -> io::Result<()> {
         self.data(&safe_for(self.terminal.stdout_is_terminal, text))
+    }
+
+    fn sentence(&self, label: Label, prefix: &str, text: &str) {
+        let text = self.aim.sentence(text);
+        self.message(&labelled(label, prefix, &text, self.message_paint()));
     }
 
     fn message(&self, text: &str) {

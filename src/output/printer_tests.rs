@@ -46,6 +46,7 @@ impl Write for Gone {
 #[derive(Clone)]
 pub(in crate::output) struct Scene {
     options: PrinterOptions,
+    aim: Aim,
     terminal: Terminal,
     answer: &'static str,
 }
@@ -54,6 +55,7 @@ impl Scene {
     pub(in crate::output) fn at_a_terminal() -> Self {
         Self {
             options: PrinterOptions::default(),
+            aim: Aim::default(),
             terminal: Terminal::people(100),
             answer: "",
         }
@@ -91,6 +93,11 @@ impl Scene {
         self
     }
 
+    fn simulating(mut self) -> Self {
+        self.aim.simulates = true;
+        self
+    }
+
     fn answer(mut self, answer: &'static str) -> Self {
         self.answer = answer;
         self
@@ -104,7 +111,7 @@ impl Scene {
             stderr: Box::new(stderr.clone()),
             stdin: Box::new(Cursor::new(self.answer)),
         };
-        act(&Printer::on(self.options, self.terminal, streams));
+        act(&Printer::on(self.options, self.terminal, streams).aimed(self.aim));
         (stdout.text(), stderr.text())
     }
 
@@ -272,6 +279,32 @@ fn an_error_in_json_is_the_last_line_of_stderr() {
         assert_eq!(value, timed_out().to_json());
         assert!(stderr.ends_with("}\n"));
     }
+}
+
+#[test]
+fn commands_of_ours_are_aimed_and_the_words_of_others_are_not() {
+    let theirs = "type `oneclick plans`";
+    let error = || Error::new(Kind::Unknown, "timeout", theirs).hint("run `oneclick ref check`");
+    let stderr = Scene::in_a_pipe().simulating().stderr(|printer| {
+        printer.note("see `oneclick ref list`");
+        printer.warn("see `oneclick report`");
+        printer.error(&error());
+    });
+    assert_eq!(
+        stderr,
+        "note: see `oneclick --simulate ref list`\nwarning: see `oneclick --simulate report`\n\
+         error: type `oneclick plans`\nhint: run `oneclick --simulate ref check`\n"
+    );
+    let scene = Scene::in_a_pipe().simulating().format(Format::Json);
+    let told = scene.clone().stderr(|printer| printer.error(&error()));
+    let told: Value = serde_json::from_str(&told).unwrap_or_default();
+    assert_eq!(told["error"]["message"], theirs);
+    assert_eq!(
+        told["error"]["hints"],
+        json!(["run `oneclick --simulate ref check`"])
+    );
+    let data = json!({ "message": theirs });
+    assert_eq!(scene.stdout(|printer| printer.json(&data)), json::pretty(&data));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What the binary does as a process: run with a cleared environment and a home of its own, against the simulator
 //! over real sockets. The simulator's books are the truth that every exit code is held to.
 
+mod aim;
 mod asking;
 mod audit;
 mod batch;

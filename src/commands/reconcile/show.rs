@@ -8,7 +8,7 @@ use crate::commands::session::Session;
 use crate::domain::{Direction, Money};
 use crate::error::Result;
 use crate::ledger::{MatchedBy, Sum};
-use crate::output::{Cell, Column, Format, Record, Shown, Table, Tone};
+use crate::output::{Aim, Cell, Column, Format, Record, Shown, Table, Tone};
 use crate::reconcile::{Finding, Report};
 
 /// Shows the summary and the findings.
@@ -31,17 +31,20 @@ pub(super) fn show(session: &Session, connected: &Connected, report: &Report) ->
                 let is_seen = printer.terminal().stdout_is_terminal && !report.findings.is_empty();
                 if is_seen { printer.raw(b"\n") } else { Ok(()) }
             })
-            .and_then(|()| printer.list(findings(report))),
-        Format::Csv => printer.list(findings(report)),
+            .and_then(|()| printer.list(findings(report, printer.aim()))),
+        Format::Csv => printer.list(findings(report, printer.aim())),
         Format::Json => {
             let mut whole = summary_json(connected, report);
-            whole["findings"] = report.findings.iter().map(finding_json).collect();
+            let findings = report.findings.iter();
+            whole["findings"] = findings
+                .map(|finding| finding_json(finding, printer.aim()))
+                .collect();
             printer.json(&whole)
         }
         Format::Jsonl => report
             .findings
             .iter()
-            .try_for_each(|finding| printer.json(&typed("finding", finding_json(finding))))
+            .try_for_each(|finding| printer.json(&typed("finding", finding_json(finding, printer.aim()))))
             .and_then(|()| printer.json(&typed("summary", summary_json(connected, report)))),
     };
     shown.map_err(unprintable)
@@ -239,7 +242,7 @@ fn whole(amount: Option<Money>) -> Option<u64> {
     amount?.to_string().parse().ok()
 }
 
-fn finding_json(finding: &Finding) -> Value {
+fn finding_json(finding: &Finding, aim: &Aim) -> Value {
     json!({
         "kind": finding.kind.word(),
         "difference": finding.kind.is_difference(),
@@ -255,11 +258,11 @@ fn finding_json(finding: &Finding) -> Value {
         "at": finding.at.map(moment),
         "meaning": finding.kind.meaning(),
         "detail": finding.detail,
-        "next": finding.next(),
+        "next": aim.sentence(&finding.next()),
     })
 }
 
-fn findings(report: &Report) -> Table {
+fn findings(report: &Report, aim: &Aim) -> Table {
     let columns = vec![
         Column::left("kind", "Kind"),
         Column::left("difference", "Difference").shown(Shown::OffTerminal),
@@ -279,12 +282,12 @@ fn findings(report: &Report) -> Table {
     ];
     let mut table = Table::new(columns, "nothing differs");
     for finding in &report.findings {
-        table.push(cells(finding), finding_json(finding));
+        table.push(cells(finding, aim), finding_json(finding, aim));
     }
     table
 }
 
-fn cells(finding: &Finding) -> Vec<Cell> {
+fn cells(finding: &Finding, aim: &Aim) -> Vec<Cell> {
     let foreign = |text: &Option<String>| Cell::maybe(text.clone(), Cell::foreign);
     let tone = if finding.kind.is_difference() {
         Tone::Bad
@@ -306,6 +309,6 @@ fn cells(finding: &Finding) -> Vec<Cell> {
         Cell::maybe(finding.at, Cell::time),
         Cell::text(finding.kind.meaning()),
         foreign(&finding.detail),
-        Cell::foreign(finding.next()),
+        Cell::foreign(aim.sentence(&finding.next())),
     ]
 }

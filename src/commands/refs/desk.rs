@@ -10,7 +10,7 @@ use crate::clock::{elapsed, later};
 use crate::config::shell_word;
 use crate::domain::{Order, Ref, State, day_in_algiers, in_algiers, in_words};
 use crate::ledger::{Attempt, Ledger};
-use crate::output::{Cell, Column, Shown, Table, Tone, orders_table};
+use crate::output::{Aim, Cell, Column, Shown, Table, Tone, orders_table};
 
 /// So long the provider needs at most to settle an order by hand (API page `4-status-polling`).
 pub(super) const PROVIDER_NEEDS: Duration = Duration::from_hours(24);
@@ -46,10 +46,23 @@ impl Next {
             command: Some(command),
         }
     }
+
+    fn aimed(self, aim: &Aim) -> Self {
+        Self {
+            told: aim.sentence(&self.told).into_owned(),
+            command: self.command.map(|command| aim.command(&command)),
+        }
+    }
 }
 
-/// The desk as a list; every order as elsewhere, and what its case adds.
-pub(super) fn table(ledger: &Ledger, orders: Vec<Order>, now: Timestamp) -> crate::ledger::Result<Table> {
+/// The desk as a list; every order as elsewhere, and what its case adds. What to do next is aimed at the account of this
+/// run.
+pub(super) fn table(
+    ledger: &Ledger,
+    orders: Vec<Order>,
+    now: Timestamp,
+    aim: &Aim,
+) -> crate::ledger::Result<Table> {
     let mut table = orders_table(&orders);
     "nothing is open, and nothing clashes".clone_into(&mut table.empty);
     for column in &mut table.columns {
@@ -73,11 +86,12 @@ pub(super) fn table(ledger: &Ledger, orders: Vec<Order>, now: Timestamp) -> crat
     for (place, order) in orders.into_iter().enumerate() {
         let attempts = ledger.attempts(&order)?;
         let case = Case::of(order, &attempts, ledger, now);
+        let next = case.next().aimed(aim);
         if let Some(row) = table.rows.get_mut(place) {
-            row.extend(case.cells());
+            row.extend(case.cells(&next));
         }
         if let Some(Value::Object(fields)) = table.json.get_mut(place) {
-            fields.extend(case.json());
+            fields.extend(case.json(&next));
         }
     }
     Ok(table)
@@ -193,8 +207,7 @@ impl Case {
         last.zip(self.due()).is_some_and(|(last, due)| last >= due)
     }
 
-    fn cells(&self) -> Vec<Cell> {
-        let next = self.next();
+    fn cells(&self, next: &Next) -> Vec<Cell> {
         let overdue = self.is_overdue();
         let last = self.last.as_ref();
         vec![
@@ -207,13 +220,12 @@ impl Case {
             Cell::number(u64::try_from(self.asked).unwrap_or(u64::MAX)),
             Cell::maybe(last, |(at, _)| Cell::time(*at)),
             Cell::foreign(last.map_or("", |(_, answer)| answer.as_str())).shown_as(self.told_tries()),
-            Cell::foreign(next.told).tone(Tone::Strong),
-            Cell::maybe(next.command, Cell::foreign),
+            Cell::foreign(next.told.as_str()).tone(Tone::Strong),
+            Cell::maybe(next.command.as_ref(), Cell::foreign),
         ]
     }
 
-    fn json(&self) -> impl Iterator<Item = (String, Value)> {
-        let next = self.next();
+    fn json(&self, next: &Next) -> impl Iterator<Item = (String, Value)> {
         let exact = |at: Timestamp| format!("{at:.3}");
         let fields = [
             ("age_s", json!(self.age().as_secs())),

@@ -72,7 +72,7 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
             .note(&format!("the {which} {limit} orders; `--limit 0` shows all"));
     }
     let table = if request.open {
-        desk::table(&ledger, orders, now)?
+        desk::table(&ledger, orders, now, session.printer.aim())?
     } else {
         orders_table(&orders)
     };

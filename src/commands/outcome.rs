@@ -1,7 +1,8 @@
 //! What became of something, as an operator reads it: errors with hints, and the exit code of an order.
 
 use crate::api::{AuthFault, Fault};
-use crate::domain::{Order, State};
+use crate::config::shell_word;
+use crate::domain::{Order, Ref, State};
 use crate::error::{Error, ExitCode, Kind};
 use crate::stop::Signal;
 use crate::topup::{Asked, Standing, Trouble, Unrecorded};
@@ -9,6 +10,16 @@ use crate::topup::{Asked, Standing, Trouble, Unrecorded};
 /// stdout can't be written.
 pub(super) fn unprintable(error: std::io::Error) -> Error {
     Error::new(Kind::Internal, "output", "the result can't be written to stdout").because(error)
+}
+
+/// A ref as it is typed in a shell, behind a command's name.
+pub(super) fn typed(reference: &Ref) -> String {
+    let word = shell_word(reference.as_str());
+    if reference.as_str().starts_with('-') {
+        format!("-- {word}")
+    } else {
+        word
+    }
 }
 
 /// The ledger failed while an order was on its way: what is known is said, since nothing has stored it.
@@ -29,7 +40,8 @@ pub(super) fn unrecorded(failure: Unrecorded) -> Error {
         }
         error = error
             .hint(format!(
-                "once the ledger can be written, `oneclick ref check {reference}` settles it"
+                "once the ledger can be written, `oneclick ref check {}` settles it",
+                typed(reference)
             ))
             .about(reference);
     }
@@ -132,7 +144,7 @@ pub(super) fn verdict(standing: &Standing) -> Option<Error> {
             let rest = available
                 .map(|money| format!(": {} DZD are there", money.grouped()))
                 .unwrap_or_default();
-            let reference = &order.intent.reference;
+            let reference = shell_word(order.intent.reference.as_str());
             Error::new(
                 Kind::Limit,
                 code.clone(),
@@ -146,13 +158,15 @@ pub(super) fn verdict(standing: &Standing) -> Option<Error> {
         (State::Rejected, trouble) => rejected(order, trouble.as_ref()),
         (State::Conflict, trouble) => conflict(order, trouble.as_ref()),
         (State::Cancelled, Some(Trouble::Unavailable(why))) => {
-            Error::new(Kind::Unavailable, "not_sent", format!("{why}; nothing was sent"))
-                .hint(format!("try again later with `--ref {}`", order.intent.reference))
+            Error::new(Kind::Unavailable, "not_sent", format!("{why}; nothing was sent")).hint(format!(
+                "try again later with `--ref {}`",
+                shell_word(order.intent.reference.as_str())
+            ))
         }
         (State::Cancelled, _) => {
             Error::new(Kind::Refused, "cancelled", "the provider does not know the order").hint(format!(
                 "`oneclick send … --ref {}` sends it under the same ref, which can't pay twice",
-                order.intent.reference
+                shell_word(order.intent.reference.as_str())
             ))
         }
         (State::WrittenOff, _) => Error::new(Kind::Refused, "written_off", "the order has been written off"),
@@ -168,7 +182,7 @@ pub(super) fn exit_code(standing: &Standing) -> ExitCode {
 }
 
 fn stopped(order: &Order, signal: Signal) -> Error {
-    let reference = &order.intent.reference;
+    let reference = typed(&order.intent.reference);
     let message = match order.state {
         State::Cancelled | State::Rejected | State::Planned => "stopped before anything was made".to_owned(),
         state => format!("stopped; the order is `{state}` and may still be delivered"),
@@ -179,7 +193,7 @@ fn stopped(order: &Order, signal: Signal) -> Error {
 }
 
 fn unknown(order: &Order, trouble: Option<&Trouble>) -> Error {
-    let reference = &order.intent.reference;
+    let reference = typed(&order.intent.reference);
     let why = match trouble {
         Some(Trouble::Busy) => {
             return Error::new(
@@ -225,7 +239,7 @@ fn refunded(order: &Order) -> Error {
         let phone = &order.intent.phone;
         error.hint(format!(
             "the number takes `oneclick send --plan {} --phone {phone}{amount}`",
-            offer.plan
+            shell_word(&offer.plan)
         ))
     })
 }
@@ -240,7 +254,7 @@ fn rejected(order: &Order, trouble: Option<&Trouble>) -> Error {
         )
         .hint(format!(
             "mend it and send it again; `oneclick ref show {}` has the answer",
-            order.intent.reference
+            typed(&order.intent.reference)
         ));
     };
     let named = field
@@ -295,12 +309,12 @@ fn in_review(order: &Order) -> Error {
     .hint("do not refund it and do not send it again: it may have been delivered")
     .hint(format!(
         "`oneclick ref check {}` shows its end",
-        order.intent.reference
+        typed(&order.intent.reference)
     ))
 }
 
 fn open(order: &Order) -> Error {
-    let reference = &order.intent.reference;
+    let reference = typed(&order.intent.reference);
     Error::new(
         Kind::Open,
         "not_final",
@@ -317,7 +331,7 @@ fn open(order: &Order) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Account, Amount, Environment, Intent, Operator};
+    use crate::domain::{Account, Amount, Environment, Intent, Offer, Operator};
     use jiff::Timestamp;
 
     fn order(state: State) -> Order {
@@ -422,6 +436,22 @@ mod tests {
             code(State::Fulfilled, Some(Trouble::Interrupted(Signal::Interrupt))),
             0,
             "it has its good end"
+        );
+    }
+
+    #[test]
+    fn what_others_have_written_is_one_word_of_the_command() {
+        let offered = Order {
+            offers: vec![Offer {
+                name: "Izzy".to_owned(),
+                plan: "IZZY; true `x`".to_owned(),
+                amount: None,
+            }],
+            ..order(State::Refunded)
+        };
+        assert_eq!(
+            refunded(&offered).hints,
+            ["the number takes `oneclick send --plan 'IZZY; true `x`' --phone 0778037340`"]
         );
     }
 

@@ -243,13 +243,13 @@ impl Finding {
         self
     }
 
-    /// What to do next.
-    pub fn next(&self) -> String {
+    /// What to do next. `typed` spells a ref as a shell takes it.
+    pub fn next(&self, typed: impl Fn(&str) -> String) -> String {
         let blank = "(none)".to_owned();
         self.kind
             .next()
-            .replace("{ref}", self.reference.as_ref().unwrap_or(&blank))
             .replace("{id}", self.topup_id.as_ref().unwrap_or(&blank))
+            .replace("{ref}", &self.reference.as_deref().map_or(blank, typed))
     }
 }
 

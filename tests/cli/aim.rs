@@ -214,3 +214,43 @@ fn the_wizard_names_the_profile_that_it_has_made() {
     shop.shell(&command_behind(&made.stderr, "next: ")).expect_exit(0);
     made.expect_said(["`oneclick --profile c --simulate send …`"]);
 }
+
+/// A ref of words and one that a shell would run are one word in what is pasted.
+#[test]
+fn a_ref_is_one_word_of_the_command() {
+    let shop = with_two_profiles(shop());
+    for reference in ["order n°7", "$(touch seen)", "it's `touch seen`"] {
+        let open = leave_open(&shop, &["--profile", "b"], reference, "json");
+        let hint = open.error()["hints"][0].as_str().or_fail("no hint").to_owned();
+        let (command, _) = hint.rsplit_once("` waits for its end").or_fail("another hint");
+        let waited = shop.shell(command.trim_start_matches('`')).expect_exit(0);
+        assert!(waited.stdout.contains(reference), "{waited:?}");
+        assert!(!shop.home().join("seen").exists(), "{hint}");
+    }
+}
+
+#[test]
+fn a_finding_s_next_command_shows_an_order_of_the_account_that_was_meant() {
+    let words = ["--profile", "b"];
+    let reference = "order n°7";
+    for form in FORMS {
+        let shop = with_two_profiles(shop());
+        leave_open(&shop, &words, reference, "json");
+        let settle = [
+            "ref",
+            "settle",
+            reference,
+            "--as",
+            "refunded",
+            "--because",
+            "seen",
+        ];
+        run(&shop, &words, &settle).expect_exit(0);
+        shop.provider.advance(120);
+        let compared = run(&shop, &words, &["reconcile", "-o", form]).expect_exit(5);
+        let command = command_behind(&compared.stdout, "the reason given is in ");
+        assert_eq!(command, "oneclick --profile b ref show 'order n°7'");
+        let shown = shop.shell(&command).expect_exit(0);
+        assert!(shown.stdout.contains(reference), "{shown:?}");
+    }
+}

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::commands::link::Connected;
 use crate::commands::outcome::unprintable;
 use crate::commands::session::Session;
+use crate::config::shell_word;
 use crate::domain::{Direction, Money};
 use crate::error::Result;
 use crate::ledger::{MatchedBy, Sum};
@@ -242,6 +243,11 @@ fn whole(amount: Option<Money>) -> Option<u64> {
     amount?.to_string().parse().ok()
 }
 
+/// What to do next, ready to paste.
+fn next(finding: &Finding, aim: &Aim) -> String {
+    aim.sentence(&finding.next(shell_word)).into_owned()
+}
+
 fn finding_json(finding: &Finding, aim: &Aim) -> Value {
     json!({
         "kind": finding.kind.word(),
@@ -258,7 +264,7 @@ fn finding_json(finding: &Finding, aim: &Aim) -> Value {
         "at": finding.at.map(moment),
         "meaning": finding.kind.meaning(),
         "detail": finding.detail,
-        "next": aim.sentence(&finding.next()),
+        "next": next(finding, aim),
     })
 }
 
@@ -309,6 +315,6 @@ fn cells(finding: &Finding, aim: &Aim) -> Vec<Cell> {
         Cell::maybe(finding.at, Cell::time),
         Cell::text(finding.kind.meaning()),
         foreign(&finding.detail),
-        Cell::foreign(aim.sentence(&finding.next())),
+        Cell::foreign(next(finding, aim)),
     ]
 }

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::clock::{elapsed, later};
-use crate::config::shell_word;
-use crate::domain::{Order, Ref, State, day_in_algiers, in_algiers, in_words};
+use crate::commands::outcome::typed;
+use crate::domain::{Order, State, day_in_algiers, in_algiers, in_words};
 use crate::ledger::{Attempt, Ledger};
 use crate::output::{Aim, Cell, Column, Shown, Table, Tone, orders_table};
 
@@ -261,15 +261,5 @@ fn in_people_s_words(outcome: &str) -> String {
         "UNKNOWN_ERROR" => "in review at the provider (UNKNOWN_ERROR)".to_owned(),
         "the provider does not know it" | "not on the list" => "not found at the provider".to_owned(),
         other => other.to_owned(),
-    }
-}
-
-/// A ref as it is typed in a shell.
-pub(super) fn typed(reference: &Ref) -> String {
-    let word = shell_word(reference.as_str());
-    if reference.as_str().starts_with('-') {
-        format!("-- {word}")
-    } else {
-        word
     }
 }

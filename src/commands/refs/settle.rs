@@ -1,7 +1,7 @@
 //! `ref settle`: orders closed by hand, with a reason.
 
 use super::{account, find, refused};
-use crate::commands::outcome::unprintable;
+use crate::commands::outcome::{typed, unprintable};
 use crate::commands::session::Session;
 use crate::domain::{Account, Money, Order, Ref, SettledAs, SettledBy, State};
 use crate::error::{Error, ExitCode, Kind, Result};
@@ -72,7 +72,10 @@ fn fit(ledger: &Ledger, account: &Account, reference: &Ref, settled_as: SettledA
             &order,
             "another process is sending this order just now".to_owned(),
         )
-        .hint(format!("wait for it with `oneclick ref wait {reference}`")));
+        .hint(format!(
+            "wait for it with `oneclick ref wait {}`",
+            typed(reference)
+        )));
     }
     if !order.state.may_be_settled() {
         let message = format!(

@@ -3,6 +3,7 @@
 use super::{Offer, PlanChoice, Request};
 use crate::clock::earlier;
 use crate::commands::link::Connected;
+use crate::commands::outcome::typed;
 use crate::commands::session::Session;
 use crate::domain::{Amount, Order};
 use crate::error::{Error, Kind, Result};
@@ -37,7 +38,7 @@ pub(super) fn check_is_the_same(request: &Request, order: &Order) -> Result<()> 
     Err(Error::new(Kind::Refused, "conflict", message)
         .hint(format!(
             "nothing was sent; `oneclick ref show {}` shows that order",
-            intent.reference
+            typed(&intent.reference)
         ))
         .hint("a different top-up needs a ref of its own: leave `--ref` out or choose another")
         .about(&intent.reference))
@@ -164,7 +165,7 @@ pub(in crate::commands) fn told(order: &Order) -> String {
 }
 
 pub(super) fn repeat_error(order: &Order) -> Error {
-    let reference = &order.intent.reference;
+    let reference = typed(&order.intent.reference);
     let error = Error::usage(
         "repeat",
         format!("this looks like a repeat: {}; nothing was sent", told(order)),

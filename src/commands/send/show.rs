@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Offer, Request};
 use crate::commands::link::Connected;
-use crate::commands::outcome::{unprintable, verdict};
+use crate::commands::outcome::{typed, unprintable, verdict};
 use crate::commands::session::Session;
 use crate::domain::{Money, Ref, State};
 use crate::error::{ExitCode, Result};
@@ -48,8 +48,9 @@ pub(super) fn conclude(
         let reference = &order.intent.reference;
         unprintable(error)
             .hint(format!(
-                "the order is `{}`: `oneclick ref show {reference}` shows it",
-                order.state
+                "the order is `{}`: `oneclick ref show {}` shows it",
+                order.state,
+                typed(reference)
             ))
             .about(reference)
     })?;

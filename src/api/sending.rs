@@ -105,7 +105,8 @@ fn accepted(envelope: &Envelope, reference: &Ref) -> SendAnswer {
     }
 }
 
-/// An enveloped 4xx. A timeout, a conflict or a code in progress says nothing sure about the order.
+/// An enveloped 4xx: a refusal where its code names a fault of the request. A timeout, a conflict, a code in progress or
+/// one that nobody has heard of says nothing sure about the order.
 fn refused(error: &ErrorBody, status: u16) -> SendAnswer {
     match (error.code.as_str(), status) {
         ("INSUFFICIENT_BALANCE" | "NO_BALANCE", _) => SendAnswer::EmptyWallet {
@@ -116,7 +117,7 @@ fn refused(error: &ErrorBody, status: u16) -> SendAnswer {
                 .as_ref()
                 .and_then(|details| wire::money(details, "available")),
         },
-        (_, 400 | 402..=406 | 410..=422) => SendAnswer::Rejected {
+        (code, 400 | 402..=406 | 410..=422) if is_fault_of_request(code) => SendAnswer::Rejected {
             code: error.code.clone(),
             message: error.message.clone(),
             field: error.field(),
@@ -124,6 +125,19 @@ fn refused(error: &ErrorBody, status: u16) -> SendAnswer {
         },
         _ => SendAnswer::Unknown(format!("HTTP {status} {}", error.code)),
     }
+}
+
+/// Codes that the API's pages name for requests that it does not take, and their kin: the code decides, not the status,
+/// since an error inside the provider may come with any (`api-v3`, section 6.2).
+fn is_fault_of_request(code: &str) -> bool {
+    let kin = [
+        "ERR_VALIDATION",
+        "VALIDATION_",
+        "INVALID_",
+        "MISSING_",
+        "PAYLOAD_TOO_LARGE",
+    ];
+    matches!(code, "ERR_PHONE" | "ERR_STOCK") || kin.iter().any(|kin| code.starts_with(kin))
 }
 
 #[cfg(test)]
@@ -221,7 +235,7 @@ mod tests {
             SendAnswer::Rejected { .. }
         ));
         assert!(matches!(
-            class(422, &error("WHATEVER")),
+            class(422, &error("INVALID_PHONE")),
             SendAnswer::Rejected { .. }
         ));
         for code in ["INSUFFICIENT_BALANCE", "NO_BALANCE"] {
@@ -262,6 +276,11 @@ mod tests {
             (302, r#"{"success":true,"data":{"topupId":"1"}}"#.to_owned()),
             (408, error("TIMEOUT")),
             (409, error("PAYMENT_IN_PROGRESS")),
+            (400, error("INTERNAL_ERROR")),
+            (400, error("SERVICE_UNAVAILABLE")),
+            (400, error("OPERATOR_TIMEOUT")),
+            (404, error("NOT_FOUND")),
+            (422, error("WHATEVER")),
             (400, r#"{"success":false}"#.to_owned()),
             (100, String::new()),
         ] {

@@ -271,3 +271,34 @@ fn a_sheet_without_a_good_row_is_told_what_would_help() {
     assert!(error["message"].to_string().contains("`--amount`"), "{error}");
     assert!(!error["hints"].to_string().contains("--skip-bad"), "{error}");
 }
+
+/// Results never stand where the ledger stands, however it is spelt; and what is no text is somebody's file, too.
+#[test]
+fn results_are_written_over_nothing_that_is_kept() {
+    let shop = Shop::open();
+    shop.send(500).expect_exit(0);
+    let november = shop.sheet("november.csv").customers(2);
+    let ledger = shop.ledger_path();
+    let around = ledger.with_file_name("../oneclick/ledger.db");
+    for ending in ["", "-wal", "-shm", ".audit.jsonl"] {
+        for path in [&ledger, &around] {
+            let path = format!("{}{ending}", path.display());
+            november
+                .batch(&["--yes", "--results", &path])
+                .expect_exit(2)
+                .expect_error("results_are_kept")
+                .expect_posts(1);
+        }
+    }
+    assert_eq!(shop.ledger().len(), 1);
+    shop.expect_whole_log();
+    let picture = [0x89, b'P', b'N', b'G', 0xFF, 0x00];
+    fs::write(shop.home().join("picture.csv"), picture).or_fail("not written");
+    november
+        .batch(&["--yes", "--results", "picture.csv"])
+        .expect_exit(0);
+    assert_eq!(
+        fs::read(shop.home().join("picture.1.csv")).or_fail("not kept"),
+        picture
+    );
+}

@@ -21,9 +21,11 @@ const FROM_REF: usize = 16;
 /// Whether a results file is one of this batch, whole or not: it names orders of it.
 pub(super) fn is_of(ledger: &Ledger, batch: &Batch, path: &Path) -> Result<bool> {
     let Ok(found) = sheet::open(path) else {
-        // One that was begun and has no line yet is no loss.
-        let begun = fs::read_to_string(path).unwrap_or_default();
-        return Ok(begun.is_empty() || (begun.lines().count() == 1 && begun.contains("settled_by")));
+        // One that was begun and has no line yet is no loss; what is no text is somebody else's.
+        let begun = fs::read_to_string(path);
+        return Ok(begun.is_ok_and(|begun| {
+            begun.is_empty() || (begun.lines().count() == 1 && begun.contains("settled_by"))
+        }));
     };
     let columns = found.header().len();
     let is_results = columns >= COLUMNS && found.header()[columns - 2].ends_with("settled_by");

@@ -57,7 +57,37 @@ impl Source {
             Self::File(path) => of_file(path, sending),
             Self::Stdin => of_stdin(session, sending).await,
         }
+        .and_then(|file| {
+            refuse_what_is_kept(session, &file.results)?;
+            Ok(file)
+        })
     }
+}
+
+/// Results never go where the ledger and what belongs to it stand, nor over the configuration.
+fn refuse_what_is_kept(session: &Session, results: &Path) -> Result<()> {
+    let (ledger, config) = (&session.config.ledger.value, &session.config.path);
+    let name = ledger.file_name().unwrap_or_default().as_encoded_bytes();
+    let begins_like_it = results
+        .file_name()
+        .is_some_and(|results| results.as_encoded_bytes().starts_with(name));
+    let is_beside_it = matches!(
+        (directory_of(results), directory_of(ledger)),
+        (Some(one), Some(other)) if one == other
+    );
+    if (begins_like_it && is_beside_it) || is_same_file(results, config) || is_same_file(results, ledger) {
+        let message = format!(
+            "`--results` names a file of the ledger or the configuration, `{}`; nothing was sent",
+            results.display()
+        );
+        return Err(Error::usage("results_are_kept", message).hint("name another file"));
+    }
+    Ok(())
+}
+
+fn directory_of(path: &Path) -> Option<PathBuf> {
+    let path = std::path::absolute(path).ok()?;
+    fs::canonicalize(path.parent()?).ok()
 }
 
 fn of_file(path: &Path, sending: &Sending) -> Result<SheetFile> {

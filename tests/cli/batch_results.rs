@@ -123,6 +123,37 @@ fn results_under_names_of_other_languages_are_a_sheet_again() {
     assert!(!shop.home().join("november.results.1.csv").exists());
 }
 
+/// A retry file that is announced is there: written again where it could not be, and where it was taken away.
+#[test]
+fn a_retry_file_that_is_missing_comes_with_the_next_run() {
+    let shop = Shop::open();
+    let november = shop.sheet("november.csv").customers(1).row("0600000001,500");
+    let place = shop.home().join("november.retry.csv");
+    fs::create_dir(&place).or_fail("no directory");
+    november.send().expect_error("results_unwritten");
+    november.send().expect_error("results_unwritten");
+    fs::remove_dir(&place).or_fail("not removed");
+    for _ in 0..2 {
+        november.send().expect_exit(5).expect_hint("november.retry.csv");
+        assert_eq!(shop.records("november.retry.csv").len(), 1);
+        fs::remove_file(&place).or_fail("not removed");
+    }
+    november.send().expect_exit(5);
+    shop.books().expect_no_doubles();
+}
+
+/// stdout that takes nothing takes nothing from the exit code.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_unknown_is_told_where_stdout_is_full() {
+    let shop = Shop::open().faults(["request_lost=100%"]);
+    shop.sheet("november.csv").customers(2);
+    shop.shell("oneclick batch november.csv --yes -o json > /dev/full")
+        .expect_exit(6)
+        .expect_error("outcome_unknown")
+        .expect_said(["can't be written to stdout"]);
+}
+
 /// What was surely not delivered stands in a sheet of its own: mended, it is sent, and nothing else with it.
 #[test]
 fn the_retry_file_is_a_sheet() {

@@ -70,10 +70,15 @@ pub(super) async fn conclude(
     };
     let is_unfinished = summary.count(|state| state == State::Planned) > 0 || summary.open() > 0;
     summary.next = is_unfinished.then(|| job.next_command());
-    summary.show()?;
-    match summary.verdict() {
-        Some(error) => Err(error),
-        None => Ok(ExitCode::Success),
+    // What can't be shown takes nothing from what is to be told.
+    let shown = summary.show();
+    match (summary.verdict(), shown) {
+        (Some(error), Ok(())) => Err(error),
+        (Some(error), Err(unshown)) => {
+            job.session.printer.warn(&unshown.message);
+            Err(error)
+        }
+        (None, shown) => shown.map(|()| ExitCode::Success),
     }
 }
 

@@ -453,7 +453,11 @@ impl<'a> Report<'a> {
     /// Writes the results in the order of the sheet, and the rows to be retried. How many those are.
     pub async fn close(&mut self) -> Result<u64> {
         if self.results.is_none() && !self.is_cut {
-            return Ok(self.undelivered());
+            let undelivered = self.undelivered();
+            if undelivered == 0 || self.job.retry_path().exists() {
+                return Ok(undelivered);
+            }
+            return self.close_retry(Ok(())).await;
         }
         // Lines come in the order in which they end; those that could not be written are missing.
         let (outcome, is_due) = match self.results.take() {
@@ -469,12 +473,18 @@ impl<'a> Report<'a> {
                 .and_then(|mut results| results.publish().and_then(|()| results.finish())),
             outcome => outcome,
         };
+        self.close_retry(outcome).await
+    }
+
+    /// The rows to be mended, behind the results. Only where both stand they need not be written again.
+    async fn close_retry(&mut self, outcome: io::Result<()>) -> Result<u64> {
         let retry = self.retry()?;
         let lines = retry.as_ref().map_or(0, |(lines, _)| *lines);
         if let Ok((_, Some(noted))) = &retry {
             self.desk.ledger.note_retried(&self.batch, noted.clone()).await?;
         }
         if outcome.is_ok()
+            && retry.is_ok()
             && let (Some(sheet), Some(mark)) = (&self.batch.sheet, self.mark())
         {
             self.desk.ledger.note_results(sheet, mark).await?;

@@ -292,7 +292,8 @@ fn conflict(order: &Order, trouble: Option<&Trouble>) -> Error {
         "conflict",
         format!("the ref is another order's at the provider: {told}"),
     )
-    .hint("nothing was made; a different top-up needs a ref of its own: leave `--ref` out or choose another")
+    .hint("nothing was made, unless this very order is shown there in another way: compare both before anything else is sent")
+    .hint("a different top-up needs a ref of its own: leave `--ref` out or choose another")
 }
 
 fn in_review(order: &Order) -> Error {

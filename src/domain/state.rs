@@ -119,6 +119,12 @@ impl State {
         }
     }
 
+    /// Whether the same again is a repeat (design, section 3: what was rejected, refunded or cancelled is none). A conflict
+    /// is: the order under its ref may be this one, shown in another way.
+    pub fn may_be_repeated(self) -> bool {
+        self.may_have_paid() || self == Self::Conflict
+    }
+
     /// The only moves that the machine makes. Settling by hand has its own rule, `may_be_settled`.
     pub fn may_become(self, to: Self) -> bool {
         use State::{

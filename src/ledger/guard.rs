@@ -97,7 +97,7 @@ pub(super) fn repeat_query() -> String {
     format!(
         "SELECT id FROM orders {TO_PHONE} AND account = ?2 AND environment = ?3 AND sent_at >= ?4 AND plan = ?5 AND amount = ?6 \
          AND ref <> ?7 AND state IN ({}) ORDER BY sent_at DESC LIMIT 1",
-        state_words(State::may_have_paid)
+        state_words(State::may_be_repeated)
     )
 }
 

@@ -147,7 +147,7 @@ fn a_retry_file_that_is_missing_comes_with_the_next_run() {
 #[test]
 fn what_is_unknown_is_told_where_stdout_is_full() {
     let shop = Shop::open().faults(["request_lost=100%"]);
-    shop.sheet("november.csv").customers(2);
+    let _ = shop.sheet("november.csv").customers(2);
     shop.shell("oneclick batch november.csv --yes -o json > /dev/full")
         .expect_exit(6)
         .expect_error("outcome_unknown")

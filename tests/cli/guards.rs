@@ -258,3 +258,19 @@ fn a_send_costs_few_calls() {
     assert_eq!(calls, [1, 1, 0, 0, 0, 0]);
     assert!((1..=10).contains(&spent("check-id")), "{}", after.0);
 }
+
+/// An order under our ref that is not as it was meant may be ours, shown in another way: the same again is a repeat.
+#[test]
+fn the_same_behind_a_conflict_is_a_repeat() {
+    let shop = Shop::open();
+    shop.provider
+        .make_order("order-1", "0661234567", "PREPAID_MOBILIS", 500);
+    shop.send_as("order-1", 500).expect_error("conflict");
+    let posts = shop.books().calls("send");
+    shop.send(500).expect_exit(2).expect_error("repeat");
+    let november = shop.sheet("november.csv").row("0778037340,500");
+    november.send().expect_exit(2).expect_error("repeat");
+    assert_eq!(shop.books().calls("send"), posts);
+    shop.send_plus(500, &["--again"]).expect_exit(0);
+    assert_eq!(shop.books().orders(), 2);
+}

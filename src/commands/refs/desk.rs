@@ -175,8 +175,8 @@ impl Case {
             _ if self.is_busy => Next::with("another process is sending it: ", wait, ""),
             State::Conflict => Next {
                 told: format!(
-                    "nothing was made, the ref is another order's: send it under another ref if it is still wanted, \
-                     then `oneclick ref settle {reference} --as written-off --because \"…\"`"
+                    "the ref is another order's, or this one shown in another way: compare both; if nothing was made, send it \
+                     under another ref if it is still wanted, then `oneclick ref settle {reference} --as written-off --because \"…\"`"
                 ),
                 command: None,
             },

@@ -155,7 +155,7 @@ impl Planner {
     /// before those that are to be sent, wherever they stand. Lines that were not delivered and will not be sent do not
     /// count.
     fn mark_twins(&self) -> Result<()> {
-        let undelivered = state_words(|state| !state.may_have_paid());
+        let undelivered = state_words(|state| !state.may_be_repeated());
         let mut lines = self.connection.prepare(&format!(
             "SELECT row, phone FROM staged WHERE phone IN (SELECT phone FROM twins) \
              AND (fate IS NULL OR fate NOT IN ({undelivered})) \
@@ -198,7 +198,7 @@ impl Planner {
         self.connection.execute_batch(
             "CREATE INDEX temp.staged_by_order ON staged (order_id) WHERE order_id IS NOT NULL",
         )?;
-        let states = state_words(State::may_have_paid);
+        let states = state_words(State::may_be_repeated);
         let mut staged = self.connection.prepare(&format!(
             "SELECT row, ref, phone, plan, amount FROM staged WHERE {TO_SEND} AND again = 0"
         ))?;

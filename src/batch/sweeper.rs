@@ -1,6 +1,7 @@
 //! One sweep: every open order of the batch that is due is looked for on the provider's list, in stretches of it that
 //! hold many of them; single checks only for what the list does not show (design, section 4).
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,7 +11,7 @@ use tokio::time::Instant;
 use super::schedule::{Phase, Schedule};
 use crate::api::AuthFault;
 use crate::clock::{earlier, elapsed, later};
-use crate::domain::{Order, State};
+use crate::domain::{Order, Ref, State};
 use crate::ledger::{Batch, OpenRow};
 use crate::stop::Signal;
 use crate::topup::{Desk, Halt, Result, SweptTo, Trouble};
@@ -21,8 +22,10 @@ const CHUNK: u32 = 500;
 const LOST_MAX: u32 = 256;
 /// A stretch with so few orders is asked about one by one: that costs no more than the list, and trusts no clock.
 const FEW: usize = 2;
-/// Orders that one sweep asks for by their ids, because the list shows none of them.
+/// Orders that one sweep asks for by their ids, because the list does not show them.
 const CHECKS_MAX: usize = 20;
+/// Of a stretch with no more orders it is known which ones the list does not show.
+const KNOWN_MAX: usize = 500;
 /// Clocks differ, and writing takes its time: how far before and after the orders a stretch of the list reaches.
 const MARGIN: Duration = Duration::from_secs(5);
 /// The same, once a stretch did not show a single order that must be on it.
@@ -216,11 +219,11 @@ impl Sweep<'_> {
 
     async fn stretch(&mut self, stretch: Stretch) -> Result<()> {
         if stretch.count <= FEW && stretch.accepted == stretch.count {
-            return self.check_each(&stretch.rows).await;
+            return self.check_each(&stretch.rows, &HashSet::new()).await;
         }
         let margin = if self.task.is_wide { MARGIN_WIDE } else { MARGIN };
         let (from, to) = (earlier(stretch.from, margin), later(stretch.to, margin));
-        let mut seen = 0;
+        let (mut seen, mut is_whole) = (HashSet::new(), false);
         for number in 1.. {
             if self.is_over() {
                 return Ok(());
@@ -239,31 +242,41 @@ impl Sweep<'_> {
             };
             let is_last = page.is_last;
             let swept = self.desk.take_over(Some(self.batch), page).await?;
-            seen += swept.seen;
+            if stretch.count <= KNOWN_MAX || seen.is_empty() {
+                seen.extend(swept.seen);
+            }
             for (from, order) in swept.moved {
                 self.tell(Found::Moved(from, Box::new(order))).await;
             }
             if is_last {
+                is_whole = true;
                 break;
             }
         }
-        if seen == 0 && stretch.accepted > 0 {
+        if seen.is_empty() && stretch.accepted > 0 {
             self.report.is_blind |= stretch.accepted > FEW;
-            return self.check_each(&stretch.rows).await;
+            return self.check_each(&stretch.rows, &seen).await;
+        }
+        let is_settling = self.task.phase == Phase::Settling;
+        if is_settling && is_whole && stretch.count <= KNOWN_MAX && seen.len() < stretch.count {
+            return self.check_each(&stretch.rows, &seen).await;
         }
         Ok(())
     }
 
-    /// Asks about accepted orders one by one, by their ids.
-    async fn check_each(&mut self, rows: &[OpenRow]) -> Result<()> {
+    /// Asks about accepted orders one by one, by their ids: those that were not seen.
+    async fn check_each(&mut self, rows: &[OpenRow], seen: &HashSet<Ref>) -> Result<()> {
         for row in rows.iter().filter(|row| row.state != State::Unknown) {
             if self.is_over() || self.checked >= CHECKS_MAX {
                 return Ok(());
             }
-            self.checked += 1;
             let Some(order) = self.desk.ledger.open_order(row)? else {
                 continue;
             };
+            if seen.contains(&order.intent.reference) {
+                continue;
+            }
+            self.checked += 1;
             let from = order.state;
             let standing = self.desk.check(order, &|_| {}).await?;
             match standing.trouble {
@@ -313,7 +326,7 @@ impl Stretch {
         self.last = row.sent_at;
         self.count += 1;
         self.accepted += usize::from(row.state != State::Unknown);
-        if self.rows.len() < CHECKS_MAX {
+        if self.rows.len() < KNOWN_MAX {
             self.rows.push(row);
         }
     }

@@ -80,6 +80,7 @@ pub(super) fn list(books: &Books, options: &Options, call: &Call, now: Millis) -
     let mut seen: Vec<_> = orders
         .iter()
         .filter(|order| is_visible(books, order, now))
+        .filter(|order| !books.mask(order).is_some_and(|mask| mask.is_unlisted))
         .collect();
     if switches.list_order == ListOrder::Newest {
         seen.reverse();

@@ -61,6 +61,7 @@ macro_rules! deeds {
 
 deeds! {
     DropOrder = "drop_order", "ref", "the order is shown no more; its money stays moved";
+    UnlistOrder = "unlist_order", "ref", "the list leaves the order out; a check by id or ref shows it";
     DropDebit = "drop_debit", "ref", "the order was never paid for";
     DropRefund = "drop_refund", "ref", "the order's money never comes back";
     DuplicateDebit = "duplicate_debit", "ref", "the order is paid for once more, now";
@@ -91,6 +92,7 @@ impl Books {
         let lost = || format!("lost-{at_ms}-{}", self.entries().len());
         match what {
             Deed::DropOrder => self.masks.entry(topup_id.clone()).or_default().is_gone = true,
+            Deed::UnlistOrder => self.masks.entry(topup_id.clone()).or_default().is_unlisted = true,
             Deed::DropDebit => self.strike(topup_id, EntryKind::Flexy),
             Deed::DropRefund => {
                 self.owed_no_more(topup_id);
@@ -149,6 +151,8 @@ impl Books {
 pub(super) struct Mask {
     /// It shows nothing.
     pub(super) is_gone: bool,
+    /// The list leaves it out.
+    pub(super) is_unlisted: bool,
     /// Another cost.
     pub(super) cost: Option<Decimal>,
     /// Another status.

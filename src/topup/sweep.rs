@@ -1,6 +1,7 @@
 //! Asking for many orders at once: a stretch of the provider's list. Each row of a page is held against the ledger, so
 //! that a stretch may be of any length (design, section 4).
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -38,8 +39,36 @@ pub struct Swept {
     pub moved: Vec<(State, Order)>,
     /// What each of them was expected to cost before the provider said it.
     pub expected: Vec<Option<Money>>,
-    /// How many of the open orders that are looked for the page shows.
-    pub seen: usize,
+    /// Which of the open orders that are looked for the page shows.
+    pub seen: Vec<Ref>,
+}
+
+/// What a page says of one order, in however many rows.
+struct Told {
+    order: Order,
+    news: Option<Change>,
+    /// Whether it says where the order stands.
+    is_seen: bool,
+    /// Whether it says several things that can't all be true.
+    is_contradictory: bool,
+}
+
+impl Told {
+    /// A further row about the same order. One that is another order's gives way to one that is ours; two ends of one order
+    /// tell nothing.
+    fn add(&mut self, news: Option<Change>, is_seen: bool) {
+        let ends = |change: &Change| (change.to != State::Conflict).then_some(change.to);
+        match (&self.news, news) {
+            (Some(known), Some(new)) => match (ends(known), ends(&new)) {
+                (None, Some(_)) => self.news = Some(new),
+                (Some(one), Some(other)) if one != other => self.is_contradictory = true,
+                _ => {}
+            },
+            (None, Some(new)) => self.news = Some(new),
+            (_, None) => {}
+        }
+        self.is_seen |= is_seen;
+    }
 }
 
 /// One page of the list, still to be held against the ledger.
@@ -110,7 +139,7 @@ impl Desk {
     pub async fn take_over(&self, batch: Option<&Batch>, shown: ListPage) -> Result<Swept> {
         let ListPage { exchange, page, .. } = shown;
         let mut swept = Swept::default();
-        let mut changes = Vec::new();
+        let (mut told, mut places) = (Vec::<Told>::new(), HashMap::new());
         let nameless = self.by_ids(batch, &page)?;
         for (seen, text) in page.orders.into_iter().zip(page.texts) {
             let Some(order) = self.order_behind(batch, &seen, &nameless)? else {
@@ -119,8 +148,24 @@ impl Desk {
             let attempt = attempt_about(&exchange, seen.status.word(), text);
             let news = self.news(&order, &seen, attempt);
             // An unknown order without news is one that the list proves too little of.
-            swept.seen += usize::from(news.is_some() || order.state != State::Unknown);
-            changes.extend(news.map(|change| Box::new((order, change))));
+            let is_seen = news.is_some() || order.state != State::Unknown;
+            let place = *places.entry(order.intent.reference.clone()).or_insert(told.len());
+            match told.get_mut(place) {
+                Some(known) => known.add(news, is_seen),
+                None => told.push(Told {
+                    order,
+                    news,
+                    is_seen,
+                    is_contradictory: false,
+                }),
+            }
+        }
+        let mut changes = Vec::new();
+        for told in told.into_iter().filter(|told| !told.is_contradictory) {
+            if told.is_seen {
+                swept.seen.push(told.order.intent.reference.clone());
+            }
+            changes.extend(told.news.map(|change| Box::new((told.order, change))));
         }
         let read: Vec<_> = changes.iter().map(|change| change.0.clone()).collect();
         for (changed, read) in self.ledger.change_all(changes).await?.into_iter().zip(read) {

@@ -194,3 +194,23 @@ fn late_orders_are_not_made_twice() {
     november.expect_each_paid_once();
     november.expect_true_results();
 }
+
+/// What a sweep does not show is asked for by itself, also where it shows others: an order in review would otherwise hold
+/// up the end of every order that the list leaves out.
+#[test]
+fn what_the_list_leaves_out_is_checked_by_itself() {
+    let shop = Shop::open_with(&["--switch", "order_seconds=3600"]);
+    let november = shop.sheet("november.csv").customers(8).row("0600000003,100");
+    november.batch(&["--yes", "--no-wait"]).expect_exit(8);
+    let refs = shop.books().refs();
+    for reference in refs.iter().take(6) {
+        shop.provider.tamper("unlist_order", reference, "");
+    }
+    shop.provider.advance(3600);
+    let ended = november.send().expect_exit(8);
+    assert_eq!(
+        (ended.rows("in_review"), ended.rows("fulfilled")),
+        (1, 8),
+        "{ended:?}"
+    );
+}

@@ -1,7 +1,9 @@
 //! Commands and flags, with the help that operators read.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::engine::ArgValueCompleter;
@@ -68,6 +70,38 @@ where
 {
     use clap::builder::TypedValueParser as _;
     clap::builder::PossibleValuesParser::new(words).try_map(|word| word.parse::<T>())
+}
+
+/// A whole number. What is none is answered with what is wanted.
+fn whole<T>(
+    range: RangeInclusive<T>,
+    wanted: &'static str,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static
+where
+    T: FromStr + PartialOrd + Clone + Send + Sync + 'static,
+{
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| format!("it takes {wanted}"))
+    }
+}
+
+/// How many, or all.
+fn limit(text: &str) -> Result<u32, String> {
+    whole(0..=u32::MAX, "a whole number, as in `100`, or 0 for all")(text)
+}
+
+/// A text with something in it.
+fn filled(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn listening(text: &str) -> Result<SocketAddr, String> {
+    let example = "it takes an address and a port, as in `127.0.0.1:8787`";
+    text.parse().map_err(|_| example.to_owned())
 }
 
 #[derive(Debug, Subcommand)]
@@ -185,7 +219,7 @@ pub(super) struct BatchArgs {
     #[arg(long, value_name = "DZD", value_parser = dinars)]
     pub confirm_total: Option<u64>,
     /// Refuse a sheet that does not have so many rows
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = whole(0..=u64::MAX, "a whole number, as in `3000`"))]
     pub expect_count: Option<u64>,
     /// Refuse a sheet that does not have this face value
     #[arg(long, value_name = "DZD", value_parser = dinars)]
@@ -200,7 +234,7 @@ pub(super) struct BatchArgs {
     #[arg(long, value_name = "DZD", value_parser = dinars)]
     pub max_total: Option<u64>,
     /// Send at most so many rows in this run
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "COUNT", value_parser = whole(1..=u32::MAX, "a whole number from 1 on, as in `100`"))]
     pub limit: Option<u32>,
     /// Send as far as the money goes, although the balance does not cover all rows
     #[arg(long)]
@@ -262,7 +296,7 @@ pub(super) enum RefCommand {
         #[arg(long, default_value = "oc")]
         prefix: RefPrefix,
         /// How many
-        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        #[arg(long, default_value_t = 1, value_parser = whole(1..=100_000_u32, "a whole number from 1 to 100000, as in `10`"))]
         count: u32,
     },
     /// Ask the provider about orders and bring the ledger up to date; never sends
@@ -369,7 +403,7 @@ pub(super) struct ListArgs {
     #[arg(long)]
     pub open: bool,
     /// At most so many, the newest (with `--open` the oldest); 0 for all
-    #[arg(long, default_value_t = 50, value_name = "COUNT")]
+    #[arg(long, default_value_t = 50, value_name = "COUNT", value_parser = limit)]
     pub limit: u32,
 }
 
@@ -464,7 +498,7 @@ pub(super) struct AuditArgs {
     #[arg(long, value_name = "WHEN")]
     pub until: Option<When>,
     /// At most so many, the newest; 0 for all
-    #[arg(long, default_value_t = 50, value_name = "COUNT")]
+    #[arg(long, default_value_t = 50, value_name = "COUNT", value_parser = limit)]
     pub limit: u32,
     /// Find lines that were changed, taken away or added, and rows of the ledger that say something else
     #[arg(long, conflicts_with_all = ["reference", "since", "until", "limit"])]
@@ -503,10 +537,10 @@ pub(super) enum ConfigCommand {
 #[derive(Debug, Args)]
 pub(super) struct SimulateArgs {
     /// Address and port to listen on; port 0 takes any free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787", value_parser = listening)]
     pub listen: SocketAddr,
     /// Decides every draw: the same seed and calls give the same run
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = whole(0..=u64::MAX, "a whole number, as in `42`"))]
     pub seed: u64,
     /// What goes wrong, as `NAME[:ENDPOINT][=RATE|@N]`; may be given several times (see below)
     #[arg(long = "fault", value_name = "FAULT")]
@@ -518,10 +552,10 @@ pub(super) struct SimulateArgs {
     #[arg(long, value_name = "DZD", default_value = "50000")]
     pub balance: Money,
     /// How many times faster than the clock its time goes; 0 stands still
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = whole(0..=u32::MAX, "a whole number, as in `10`; 0 stands still"))]
     pub speed: u32,
     /// Calls a minute; by environment (60 or 120) where it is left out, 0 for no limit
-    #[arg(long)]
+    #[arg(long, value_parser = whole(0..=u32::MAX, "calls a minute, as in `60`; 0 for no limit"))]
     pub rate: Option<u32>,
     /// How long each answer is held back, as in `50ms`
     #[arg(long, value_name = "TIME", default_value = "0s")]

@@ -397,6 +397,52 @@ fn what_cannot_be_parsed_is_2() {
     shop.run(&["--version"]).expect_exit(0);
 }
 
+/// What is wanted is said in the words of the operator, with an example or a range, and not in those of a library.
+#[test]
+fn a_bad_word_is_answered_with_what_is_wanted() {
+    let shop = Shop::open();
+    let cases: &[(&[&str], &str)] = &[
+        (
+            &["ref", "new", "--count", "x"],
+            "a whole number from 1 to 100000, as in `10`",
+        ),
+        (
+            &["ref", "new", "--count", "0"],
+            "a whole number from 1 to 100000, as in `10`",
+        ),
+        (
+            &["ref", "new", "--count", "100001"],
+            "a whole number from 1 to 100000",
+        ),
+        (
+            &["batch", "a.csv", "--limit", "0"],
+            "a whole number from 1 on, as in `100`",
+        ),
+        (
+            &["batch", "a.csv", "--expect-count", "x"],
+            "a whole number, as in `3000`",
+        ),
+        (
+            &["ref", "list", "--limit", "x"],
+            "a whole number, as in `100`, or 0 for all",
+        ),
+        (
+            &["ref", "audit", "--limit", "x"],
+            "a whole number, as in `100`, or 0 for all",
+        ),
+        (&["simulate", "--listen", "foo"], "as in `127.0.0.1:8787`"),
+        (&["simulate", "--seed", "x"], "a whole number, as in `42`"),
+        (&["simulate", "--speed", "1.5"], "a whole number, as in `10`"),
+        (&["simulate", "--rate", "x"], "calls a minute, as in `60`"),
+    ];
+    for (words, wanted) in cases {
+        let refused = shop.run(words).expect_exit(2).expect_said([wanted]);
+        for foreign in ["digit", "syntax", "..="] {
+            assert!(!refused.stderr.contains(foreign), "{refused:?}");
+        }
+    }
+}
+
 /// The first command of the README, with no key, no network and no set-up.
 #[test]
 fn a_rehearsal_needs_nothing() {

@@ -68,6 +68,7 @@ const CRATES: &[(&str, &str)] = &[
     ("hyper_util", "simulator"),
     ("http_body_util", "simulator"),
     ("rpassword", "commands"),
+    ("rustix", "commands"),
     ("nix", "commands"),
     ("comfy_table", "output"),
     ("indicatif", "output"),

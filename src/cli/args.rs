@@ -514,12 +514,12 @@ pub(super) enum ConfigCommand {
     #[command(after_help = help::CONFIG_INIT)]
     Init {
         /// A command that prints the key, for example of a password manager
-        #[arg(long, value_name = "COMMAND", conflicts_with = "key_file")]
+        #[arg(long, value_name = "COMMAND", value_parser = filled, conflicts_with = "key_file")]
         key_command: Option<String>,
         /// A file that holds the key and nothing else
-        #[arg(long, value_name = "PATH")]
+        #[arg(long, value_name = "PATH", value_parser = filled)]
         key_file: Option<String>,
-        /// Write over a file that is there
+        /// Replace the key of a file or profile that is there; limits and other profiles stay
         #[arg(long)]
         force: bool,
         /// Do not ask the provider whether the key works

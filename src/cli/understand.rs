@@ -16,15 +16,15 @@ use crate::simulator;
 impl Cli {
     pub(super) fn globals(&self, words: &[String]) -> Globals {
         let global = &self.global;
-        // `config init --profile NAME` makes the profile, so it can't be chosen yet.
-        let is_made = matches!(&self.command, Command::Config(ConfigCommand::Init { .. }));
+        let makes_file = matches!(&self.command, Command::Config(ConfigCommand::Init { .. }));
         Globals {
             overrides: Overrides {
-                profile: global.profile.clone().filter(|_| !is_made),
+                profile: global.profile.clone(),
                 config: global.config.clone(),
                 output: global.output,
                 color: global.color,
                 simulate: global.simulate,
+                makes_file,
             },
             quiet: global.quiet,
             verbosity: global.verbose,

@@ -63,7 +63,7 @@ pub fn run(request: Request, globals: &Globals) -> ExitCode {
     let session = match Session::open(globals) {
         Ok(session) => session,
         Err(error) => {
-            // `config path` and `config init` mend a configuration that can't be read.
+            // `config path` says where a configuration is that can't be read.
             if let Request::Config(request) = &request
                 && let Some(code) = config::run_without(request, globals)
             {
@@ -93,7 +93,7 @@ fn dispatch(session: &Session, request: Request) -> Result<ExitCode> {
         }
         Request::Refs(refs::Request::New(request)) => refs::new::run(session, &request),
         Request::Refs(refs::Request::Audit(request)) => refs::audit::run(session, &request),
-        Request::Config(request) if !request.asks_the_provider() => config::run_offline(session, &request),
+        Request::Config(request) if !request.waits() => config::run_offline(session, &request),
         Request::Balance(request) => session.block_on(balance::run(session, &request)),
         Request::Plans(request) => session.block_on(plans::run(session, &request)),
         Request::Batch(request) => session.block_on(batch::run(session, &request)),

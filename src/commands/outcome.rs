@@ -87,8 +87,13 @@ pub(super) fn asked_error(asked: Asked, what: &str) -> Error {
     }
 }
 
-/// The key was refused.
+/// The key of the configuration was refused.
 pub(super) fn auth_error(auth: &AuthFault) -> Error {
+    refused_key(auth, "check the key with `oneclick config show`")
+}
+
+/// The key was refused; `mend` says what to do about a wrong one.
+pub(super) fn refused_key(auth: &AuthFault, mend: &str) -> Error {
     let message = if auth.message.is_empty() {
         format!("the provider refuses the API key: `{}`", auth.code)
     } else {
@@ -97,6 +102,7 @@ pub(super) fn auth_error(auth: &AuthFault) -> Error {
             auth.code, auth.message
         )
     };
+    let wrong = format!("{mend}; five bad tries lock this address out for 15 minutes");
     let hint = match auth.code.as_str() {
         "IP_BLOCKED" => "wait 15 minutes before the next command: too many bad keys came from this address",
         "IP_NOT_ALLOWED" => "add this machine's address to the key's list in the provider's dashboard",
@@ -104,7 +110,7 @@ pub(super) fn auth_error(auth: &AuthFault) -> Error {
         _ if auth.status == 403 => {
             "the key may not do this: check its scope (READ-WRITE) in the provider's dashboard"
         }
-        _ => "check the key with `oneclick config show`; five bad tries lock this address out for 15 minutes",
+        _ => &wrong,
     };
     let left = auth
         .attempts_left

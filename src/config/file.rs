@@ -60,18 +60,42 @@ impl File {
         let Some(source) = Source::read(path)? else {
             if asked_for {
                 let message = format!("there is no file {}", path.display());
-                return Err(Error::usage("config_missing", message)
-                    .hint("`oneclick config init` writes a first configuration"));
+                return Err(Error::usage("config_missing", message).hint(format!(
+                    "`oneclick config init --config {}` writes a first one there",
+                    private::shell_word(&path.to_string_lossy())
+                )));
             }
             return Ok(Self {
                 path: path.to_owned(),
                 ..Self::default()
             });
         };
-        let file = parse(path, &source.text)?;
+        let file = Self::parse(path, &source.text)?;
         if source.exposed && file.holds_a_key() {
             let message = format!("{} holds an API key and others can read it", path.display());
             return Err(Error::new(Kind::Auth, "config_permissions", message).hint(private::chmod_hint(path)));
+        }
+        Ok(file)
+    }
+
+    /// Understands the text of the file at `path`.
+    pub fn parse(path: &Path, text: &str) -> Result<Self> {
+        let document = DeTable::parse(text).map_err(|error| syntax_error(path, text, &error))?;
+        let reader = Reader { path, text };
+        let mut file = Self {
+            path: path.to_owned(),
+            exists: true,
+            ..Self::default()
+        };
+        for (name, value) in in_order(document.get_ref()) {
+            match (name.get_ref().as_ref(), value.get_ref()) {
+                // `profile = "shop"` and `[profile.shop]` can't both stand in TOML, hence the plural. A file that
+                // does not choose a profile itself may use either.
+                ("profiles" | "profile", DeValue::Table(profiles)) => {
+                    reader.profiles(profiles, &mut file.profiles)?;
+                }
+                _ => reader.value(name, value, None, &mut file.top)?,
+            }
         }
         Ok(file)
     }
@@ -126,27 +150,6 @@ fn not_utf8(path: &Path, error: &FromUtf8Error) -> Error {
     let at = Position::of(&readable, readable.len());
     let message = format!("{} is not UTF-8", whence(path, at));
     Error::usage("config_encoding", message).hint("save it again as UTF-8")
-}
-
-fn parse(path: &Path, text: &str) -> Result<File> {
-    let document = DeTable::parse(text).map_err(|error| syntax_error(path, text, &error))?;
-    let reader = Reader { path, text };
-    let mut file = File {
-        path: path.to_owned(),
-        exists: true,
-        ..File::default()
-    };
-    for (name, value) in in_order(document.get_ref()) {
-        match (name.get_ref().as_ref(), value.get_ref()) {
-            // `profile = "shop"` and `[profile.shop]` can't both stand in TOML, hence the plural. A file that
-            // does not choose a profile itself may use either.
-            ("profiles" | "profile", DeValue::Table(profiles)) => {
-                reader.profiles(profiles, &mut file.profiles)?;
-            }
-            _ => reader.value(name, value, None, &mut file.top)?,
-        }
-    }
-    Ok(file)
 }
 
 fn syntax_error(path: &Path, text: &str, error: &toml::de::Error) -> Error {

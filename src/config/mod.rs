@@ -29,7 +29,7 @@ use crate::error::Result;
 
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use env::{Env, PREFIX, Places};
-pub use init::{Initial, InitialKey, add_profile, initial_file};
+pub use init::{Initial, InitialKey, check_profile_name, initial_file, profile_exists, with_key};
 pub use keys::{KEYS, Key, Place};
 pub use origin::{Origin, Setting};
 pub use private::{private_directory, shell_word, write_private};
@@ -50,6 +50,8 @@ pub struct Overrides {
     pub color: Option<ColorChoice>,
     /// `--simulate`
     pub simulate: bool,
+    /// Whether the command makes the file: then neither the file nor a profile that is named has to be there yet.
+    pub makes_file: bool,
 }
 
 /// Every setting of one run, with its origin. A setting without a default is absent when nobody said anything.

@@ -1,7 +1,7 @@
 //! From layers to one configuration: which file, which profile, and the value of every key.
 
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
@@ -40,6 +40,19 @@ pub(super) fn locate(overrides: &Overrides, env: &Env, places: &Places) -> Resul
     ))
 }
 
+/// The key that a file with this text leads to, the top of it alone.
+pub(super) fn key_of(text: &str, path: &Path, places: &Places) -> Result<SecretString> {
+    let env = Env::of::<String, String>([]);
+    let file = File::parse(path, text)?;
+    let layers = Layers {
+        env: &env,
+        places,
+        file: &file,
+        profile: None,
+    };
+    secret::fetch(key_source(&layers)?.as_ref(), &env)
+}
+
 fn no_home(way_out: &str) -> Error {
     Error::usage("no_home", "there is no home directory to keep files in")
         .hint(format!("set `HOME`, or use {way_out}"))
@@ -48,7 +61,8 @@ fn no_home(way_out: &str) -> Error {
 /// Reads the layers and decides every key.
 pub(super) fn load(overrides: &Overrides, env: &Env, places: &Places) -> Result<Config> {
     let location = locate(overrides, env, places)?;
-    let file = File::open(&location.value, !location.is_default())?;
+    let must_be_there = !location.is_default() && !overrides.makes_file;
+    let file = File::open(&location.value, must_be_there)?;
     let mut layers = Layers {
         env,
         places,
@@ -155,9 +169,13 @@ fn flag_or<T>(
     }
 }
 
-/// The profile that the flag, the variable or the top of the file names; it must be in the file.
+/// The profile that the flag, the variable or the top of the file names; it must be in the file, unless the command makes
+/// it.
 fn chosen_profile(overrides: &Overrides, layers: &Layers<'_>) -> Result<Option<Setting<String>>> {
     let chosen = match &overrides.profile {
+        // What is made is made where the flag says, whatever is in use.
+        Some(name) if overrides.makes_file && !layers.file.profiles.contains_key(name) => return Ok(None),
+        None if overrides.makes_file => return Ok(None),
         Some(name) => Some(Setting::new(name.clone(), Origin::Flag("--profile"))),
         None => layers.optional(&keys::PROFILE, |text| Ok(text.to_owned()))?,
     };

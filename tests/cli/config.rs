@@ -127,8 +127,12 @@ fn a_command_may_print_the_key() {
 #[test]
 fn a_wrong_key_makes_no_file() {
     let shop = shop_without_key();
-    shop.run_with(&["config", "init"], "a-wrong-key-1234")
-        .expect_exit(4);
+    let refused = shop.run_with(&["config", "init", "-o", "json"], "a-wrong-key-1234");
+    let hints = refused.expect_exit(4).error()["hints"].to_string();
+    assert!(
+        hints.contains("nothing was written") && !hints.contains("config show"),
+        "{hints}"
+    );
     assert!(!config_path(&shop).exists());
     assert_eq!(shop.books().all_calls(), 1);
     shop.run_with(&["config", "init", "--no-check"], "")
@@ -276,4 +280,126 @@ fn the_example_is_read() {
     let shop = Shop::open();
     write_config(&shop, include_str!("../../config.example.toml"));
     shop.send(500).expect_exit(0);
+}
+
+/// The help's own examples: a password manager, and a file that is named from where the operator stands.
+#[cfg(unix)]
+#[test]
+fn the_wizard_takes_a_command_or_a_file_and_checks_its_key() {
+    let shop = shop_without_key().set("PATH", "/usr/bin:/bin");
+    let command = format!("echo {KEY}");
+    shop.run(&["config", "init", "--key-command", &command])
+        .expect_exit(0)
+        .expect_said(["the key works"]);
+    shop.run(&["balance"]).expect_exit(0);
+    fs::remove_file(config_path(&shop)).or_fail("no file");
+
+    let key = shop.home().join("key");
+    fs::write(&key, format!("{KEY}\n")).or_fail("not written");
+    set_mode(&key, 0o600);
+    shop.run(&["config", "init", "--key-file", "key"]).expect_exit(0);
+    shop.run(&["balance"]).expect_exit(0);
+    fs::remove_file(config_path(&shop)).or_fail("no file");
+
+    for failing in ["echo a-wrong-key-1234", "exit 3"] {
+        shop.run(&["config", "init", "--key-command", failing])
+            .expect_exit(4);
+    }
+    shop.run(&["config", "init", "--key-command", " "]).expect_exit(2);
+    assert!(!config_path(&shop).exists());
+}
+
+/// A file that does not exist yet is made where it is named, with a profile that is in use before it is there.
+#[test]
+fn the_wizard_makes_the_file_that_is_named() {
+    let shop = shop_without_key();
+    let by_flag = shop.home().join("new/by flag.toml").display().to_string();
+    let refused = shop.run(&["balance", "--config", &by_flag, "-o", "json"]);
+    let hint = refused.expect_exit(2).error()["hints"][0].clone();
+    let hint = hint.as_str().or_fail("no hint").to_owned();
+    assert!(
+        hint.contains(&format!("`oneclick config init --config '{by_flag}'`")),
+        "{hint}"
+    );
+    let made = shop.run_with(&["--config", &by_flag, "config", "init"], KEY);
+    made.expect_exit(0)
+        .expect_said([&format!("`oneclick --config '{by_flag}' balance`")]);
+    shop.run(&["balance", "--config", &by_flag]).expect_exit(0);
+
+    let by_variable = shop.home().join("by-variable.toml").display().to_string();
+    let shop = shop
+        .set("ONECLICKDZ_CONFIG", &by_variable)
+        .set("ONECLICKDZ_PROFILE", "shop2");
+    shop.run_with(&["config", "init", "--profile", "shop2"], KEY)
+        .expect_exit(0);
+    shop.run(&["balance"]).expect_exit(0);
+    assert!(!config_path(&shop).exists());
+}
+
+/// Nobody is asked for a key that will not be written.
+#[test]
+fn a_profile_that_is_there_is_told_before_the_key_is_asked_for() {
+    let shop = shop_without_key();
+    shop.run_with(&["config", "init", "--profile", "shop2"], KEY)
+        .expect_exit(0)
+        .expect_said(["`oneclick --profile shop2 balance`"]);
+    let asked = shop.books().all_calls();
+    let words = ["config", "init", "--profile", "shop2", "-o", "json"];
+    let refused = shop
+        .run_with(&words, "")
+        .expect_exit(2)
+        .expect_error("profile_exists");
+    assert!(
+        refused.error()["hints"].to_string().contains("`--force`"),
+        "{refused:?}"
+    );
+    shop.run_with(&["config", "init", "--profile", "a b", "-o", "json"], "")
+        .expect_exit(2)
+        .expect_error("profile_name");
+    assert_eq!(shop.books().all_calls(), asked);
+}
+
+/// Another key for one profile or for the top of the file loses no limit, no comment and no key of another profile.
+#[test]
+fn force_gives_another_key_and_keeps_the_rest() {
+    let shop = shop_without_key();
+    let text = "# mine\napi_key = \"key-of-the-top\"\nmax_per_day = 9000\n\n[profiles.shop2]\n\
+                api_key = \"key-of-shop-2\"\nmax_per_day = 500\n\n[profiles.desk]\napi_key = \"key-of-desk\"\n";
+    write_config(&shop, text);
+    shop.run_with(&["config", "init", "--profile", "shop2", "--force"], KEY)
+        .expect_exit(0);
+    let after = fs::read_to_string(config_path(&shop)).or_fail("no file");
+    let kept = [
+        "# mine\n",
+        "key-of-the-top",
+        "9000",
+        "max_per_day = 500",
+        "key-of-desk",
+    ];
+    assert!(kept.iter().all(|text| after.contains(text)), "{after}");
+    assert!(!after.contains("key-of-shop-2") && after.contains(KEY), "{after}");
+    shop.run(&["balance", "--profile", "shop2"]).expect_exit(0);
+    shop.run_with(&["config", "init", "--force", "--no-check"], "another-key")
+        .expect_exit(0);
+    let top = after.replace("key-of-the-top", "another-key");
+    let now = fs::read_to_string(config_path(&shop)).or_fail("no file");
+    assert!(now.contains(KEY) && now.contains("max_per_day = 9000"), "{now}");
+    assert_eq!(now.lines().next(), top.lines().next());
+    assert!(now.contains("api_key = \"another-key\""), "{now}");
+}
+
+/// Who replaces a key that is not in use would wonder why nothing changes.
+#[test]
+fn a_key_that_another_one_goes_before_is_told() {
+    let shop = shop_without_key();
+    let silent = shop.run_with(&["config", "init", "--profile", "shop2"], KEY);
+    assert!(!silent.expect_exit(0).stderr.contains("goes before"));
+    let words = ["config", "init", "--force", "--no-check"];
+    shop.run_with(&words, "another-key")
+        .expect_exit(0)
+        .expect_said(["another key goes before this one, from profile `shop2`"]);
+    let shop = shop.set("ONECLICKDZ_API_KEY", KEY);
+    shop.run_with(&words, "another-key")
+        .expect_exit(0)
+        .expect_said(["another key goes before this one, from variable `ONECLICKDZ_API_KEY`"]);
 }

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use pty_process::Size;
 use pty_process::blocking::{Command, Pty, open};
+use rustix::termios::{LocalModes, tcgetattr};
 
-use crate::support::{BINARY, OrFail, PHONE, PLAN, Shop};
+use crate::support::{BINARY, KEY, OrFail, PHONE, PLAN, Shop};
 
 /// How long a text is waited for.
 const SHOWN_WITHIN: Duration = Duration::from_secs(30);
@@ -94,6 +95,38 @@ impl Window {
         self
     }
 
+    /// Presses a key.
+    fn press(&self, key: &str) -> &Self {
+        let mut pty: &Pty = self.pty.as_deref().or_fail("it is closed");
+        pty.write_all(key.as_bytes()).or_fail("it takes no key");
+        self
+    }
+
+    /// Sends a signal by name.
+    fn signal(&self, name: &str) {
+        let line = format!("kill -{name} {}", self.process.id());
+        let status = std::process::Command::new("/bin/sh").args(["-c", &line]).status();
+        assert!(status.or_fail("there is no /bin/sh").success(), "`{line}` fails");
+    }
+
+    /// Whether what is typed is shown.
+    fn echoes(&self) -> bool {
+        let pty: &Pty = self.pty.as_deref().or_fail("it is closed");
+        let modes = tcgetattr(pty).or_fail("it has no modes").local_modes;
+        modes.contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG)
+    }
+
+    /// Waits until what is typed is not shown.
+    #[track_caller]
+    fn expect_hiding(&self) -> &Self {
+        let until = Instant::now() + SHOWN_WITHIN;
+        while self.echoes() {
+            assert!(Instant::now() < until, "it shows what is typed: {}", self.shown());
+            std::thread::sleep(LOOK);
+        }
+        self
+    }
+
     /// Closes the window: nobody reads any more, and the system tells the command.
     fn close(&mut self) {
         self.is_closed.store(true, Ordering::SeqCst);
@@ -109,6 +142,11 @@ impl Window {
     /// Waits for its end, and says how it ended.
     #[track_caller]
     fn end(mut self) -> Option<i32> {
+        self.ended()
+    }
+
+    #[track_caller]
+    fn ended(&mut self) -> Option<i32> {
         let until = Instant::now() + SHOWN_WITHIN;
         loop {
             if let Some(status) = self.process.try_wait().or_fail("it can't be asked") {
@@ -234,4 +272,36 @@ fn settling_by_hand_is_asked_for() {
         window.end();
         assert_eq!(shop.ledger()["lost"], state, "{answer}");
     }
+}
+
+/// The key is typed unseen; who thinks better of it is told that nothing was written, and sees again what he types.
+#[test]
+fn the_wizard_can_be_left_at_the_key() {
+    for more in [&[][..], &["--no-check"][..]] {
+        for (signal, code) in [("", 130), ("INT", 130), ("TERM", 143)] {
+            let shop = Shop::open().unset("ONECLICKDZ_API_KEY");
+            let mut window = shop.type_in(&[&["config", "init"], more].concat());
+            window.expect("API key (not shown)").expect_hiding();
+            if signal.is_empty() {
+                window.press("\u{3}");
+            } else {
+                window.signal(signal);
+            }
+            window.expect("stopped; nothing was written");
+            assert_eq!(window.ended(), Some(code), "{signal} {more:?}");
+            assert!(window.echoes(), "{signal} {more:?}");
+            assert!(!shop.home().join(".config").exists(), "{signal} {more:?}");
+        }
+    }
+}
+
+#[test]
+fn a_key_is_typed_unseen_and_works() {
+    let shop = Shop::open().unset("ONECLICKDZ_API_KEY");
+    let window = shop.type_in(&["config", "init"]);
+    window.expect("API key (not shown)").expect_hiding().answer(KEY);
+    window.expect("the key works");
+    assert!(!window.shown().contains(KEY));
+    assert_eq!(window.end(), Some(0));
+    shop.run(&["balance"]).expect_exit(0);
 }

@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::super::{Initial, InitialKey, add_profile, initial_file, write_private};
+use super::super::{Initial, InitialKey, initial_file, with_key, write_private};
 use super::{Scene, said};
 use crate::domain::Environment;
 use crate::error::Result;
@@ -18,6 +18,13 @@ fn answers(key: InitialKey) -> Initial {
 
 fn inline(key: &str) -> Initial {
     answers(InitialKey::Inline(SecretString::from(key)))
+}
+
+fn profile(name: &str) -> Initial {
+    Initial {
+        profile: Some(name.to_owned()),
+        ..inline("0123456789ab3f2a")
+    }
 }
 
 #[test]
@@ -66,12 +73,12 @@ fn a_first_profile_is_the_one_in_use() {
 #[test]
 fn one_more_profile_leaves_the_rest_as_it_was() -> Result<()> {
     let existing = "# my desk\nrate = 60 # gently\n\n[profiles.shop] # the first\nrate = 10\n";
-    let text = add_profile(existing, "desk", &inline("0123456789ab3f2a"))?;
+    let text = with_key(existing, &profile("desk"), false)?;
     assert_eq!(
         text,
         format!("{existing}\n[profiles.desk]\napi_key = \"0123456789ab3f2a\"\n")
     );
-    let text = add_profile("# only a word\n", "desk", &inline("0123456789ab3f2a"))?;
+    let text = with_key("# only a word\n", &profile("desk"), false)?;
     assert!(
         text.contains("# only a word\n") && text.contains("[profiles.desk]"),
         "{text}"
@@ -88,7 +95,7 @@ fn a_profile_joins_the_others_however_they_are_headed() -> Result<()> {
         "profiles = { shop = { rate = 10 } }\n",
         "profiles.shop.rate = 10\n",
     ] {
-        let text = add_profile(existing, "desk", &inline("0123456789ab3f2a"))?;
+        let text = with_key(existing, &profile("desk"), false)?;
         let scene = Scene::new().file(&text).profile("desk");
         assert_eq!(scene.load().profiles, ["desk", "shop"], "{text}");
     }
@@ -105,8 +112,43 @@ fn a_profile_is_not_replaced_nor_badly_named_and_the_file_is_not_quoted() {
         ("api_key = s3cret\n", "shop", "config_syntax"),
         ("profiles = 5\n", "shop", "config_value"),
     ] {
-        let error = add_profile(existing, name, &inline("0123456789ab3f2a")).err();
+        let error = with_key(existing, &profile(name), false).err();
         assert!(!format!("{error:?}").contains("s3cret"));
         assert_eq!(error.map(|error| error.code).as_deref(), Some(code), "{existing}");
     }
+}
+
+#[test]
+fn another_key_leaves_limits_comments_and_other_profiles_as_they_were() -> Result<()> {
+    let existing = "# my desk\napi_key = \"old-top\" # mine\nmax_per_day = 9000\n\n\
+                    [profiles.shop] # the first\n# of the shop\napi_key_command = \"pass shop\"\nmax_per_day = 500\n\n\
+                    [profiles.desk]\napi_key = \"key-of-desk\"\n";
+    let shop = with_key(existing, &profile("shop"), true)?;
+    let renewed = "api_key = \"0123456789ab3f2a\"";
+    assert_eq!(shop, existing.replace("api_key_command = \"pass shop\"", renewed));
+    let top = with_key(existing, &inline("0123456789ab3f2a"), true)?;
+    assert_eq!(top, existing.replace("api_key = \"old-top\"", renewed));
+    let command = answers(InitialKey::Command("pass top".to_owned()));
+    let text = with_key(existing, &command, true)?;
+    assert!(
+        text.starts_with("# my desk\napi_key_command = \"pass top\"\nmax_per_day = 9000\n\n[profiles.shop]"),
+        "{text}"
+    );
+    Ok(())
+}
+
+#[test]
+fn another_key_reaches_a_profile_however_it_is_headed() -> Result<()> {
+    for existing in [
+        "[profile.desk]\napi_key_file = \"key\"\nrate = 10\n",
+        "profiles = { desk = { api_key_file = \"key\", rate = 10 } }\n",
+        "profiles.desk.rate = 10\nprofiles.desk.api_key_file = \"key\"\n",
+    ] {
+        let text = with_key(existing, &profile("desk"), true)?;
+        let scene = Scene::new().file(&text).profile("desk");
+        assert_eq!(scene.row("api_key").0.as_deref(), Some("…3f2a"), "{text}");
+        assert_eq!(scene.row("api_key_file").0, None, "{text}");
+        assert_eq!(scene.row("rate").0.as_deref(), Some("10"), "{text}");
+    }
+    Ok(())
 }

@@ -224,7 +224,7 @@ fn a_file_that_was_asked_for_must_be_there() {
     let scene = Scene::new().config("no.toml");
     assert_eq!(
         scene.told(&scene.refusal()),
-        "config_missing: there is no file ~/no.toml\nhint: `oneclick config init` writes a first configuration"
+        "config_missing: there is no file ~/no.toml\nhint: `oneclick config init --config ~/no.toml` writes a first one there"
     );
     let scene = Scene::new();
     let path = scene.at("no.toml").display().to_string();

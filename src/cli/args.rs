@@ -318,11 +318,11 @@ pub(super) enum RefCommand {
     /// List the orders of the ledger, newest last
     List(ListArgs),
     /// Show one order with every attempt, request and answer
-    #[command(after_help = help::SHOW)]
+    #[command(after_help = help::SHOW, override_usage = "oneclick ref show [OPTIONS] <REF>")]
     Show {
         /// Which order
-        #[arg(value_name = "REF", add = ArgValueCompleter::new(complete_refs))]
-        reference: Ref,
+        #[arg(value_name = "REF", required_unless_present = "support", add = ArgValueCompleter::new(complete_refs))]
+        reference: Option<Ref>,
         /// Write what the provider's support needs, without the key and without other orders; to a new file, or to stdout
         #[arg(long, value_name = "FILE|-", num_args = 0..=1, default_missing_value = "-")]
         support: Option<PathBuf>,

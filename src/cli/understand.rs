@@ -1,5 +1,7 @@
 //! From what was typed to what is wanted.
 
+use std::path::PathBuf;
+
 use super::args::{
     BalanceArgs, BatchArgs, Cli, Command, ConfigCommand, ListArgs, PlanArg, PlansArgs, ReconcileArgs,
     RefCommand, ReportArgs, SendArgs, SimulateArgs,
@@ -9,7 +11,7 @@ use crate::commands::{
     Globals, Request, balance, batch, config, plans, reconcile, refs, report, send, simulate,
 };
 use crate::config::Overrides;
-use crate::domain::{Environment, When};
+use crate::domain::{Environment, Ref, When};
 use crate::error::{Error, Result};
 use crate::simulator;
 
@@ -48,7 +50,7 @@ impl Cli {
             }),
             Command::Send(typed) => Request::Send(sending(typed)),
             Command::Batch(typed) => Request::Batch(batching(*typed, words)),
-            Command::Ref(typed) => Request::Refs(refs_request(typed)),
+            Command::Ref(typed) => Request::Refs(refs_request(typed)?),
             Command::Report(typed) => Request::Report(reporting(typed)),
             Command::Reconcile(ReconcileArgs { since, until, fresh }) => {
                 Request::Reconcile(reconcile::Request {
@@ -128,8 +130,8 @@ fn retyped(words: &[String]) -> Vec<String> {
     kept
 }
 
-fn refs_request(typed: RefCommand) -> refs::Request {
-    match typed {
+fn refs_request(typed: RefCommand) -> Result<refs::Request> {
+    Ok(match typed {
         RefCommand::New { prefix, count } => refs::Request::New(refs::new::Request { prefix, count }),
         RefCommand::Check { refs } => refs::Request::Check(refs::check::Request {
             refs,
@@ -145,13 +147,7 @@ fn refs_request(typed: RefCommand) -> refs::Request {
             })
         }
         RefCommand::List(typed) => refs::Request::List(list_request(typed)),
-        RefCommand::Show { reference, support } => refs::Request::Show(refs::show::Request {
-            reference,
-            support: support.map(|target| match target {
-                stdout if stdout.as_os_str() == "-" => refs::show::PackTarget::Stdout,
-                file => refs::show::PackTarget::File(file),
-            }),
-        }),
+        RefCommand::Show { reference, support } => refs::Request::Show(showing(reference, support)?),
         RefCommand::Settle {
             refs,
             settled_as,
@@ -171,7 +167,34 @@ fn refs_request(typed: RefCommand) -> refs::Request {
             verify: typed.verify,
             head: typed.head,
         }),
-    }
+    })
+}
+
+/// `--support order-1` alone names the order, whichever of the two stands first.
+fn showing(reference: Option<Ref>, support: Option<PathBuf>) -> Result<refs::show::Request> {
+    let is_stdout = |target: &PathBuf| target.as_os_str() == "-";
+    let (reference, support) = match (reference, support) {
+        (None, Some(only)) if !is_stdout(&only) => {
+            let typed = only.to_string_lossy().parse::<Ref>();
+            let reference = typed.map_err(|error| Error::usage("ref", error.to_string()))?;
+            (reference, Some(refs::show::PackTarget::Stdout))
+        }
+        (None, _) => {
+            return Err(Error::usage("ref_missing", "no order is named")
+                .hint("`oneclick ref show REF --support`, or `--support FILE` to write it to a new file"));
+        }
+        (Some(reference), support) => (
+            reference,
+            support.map(|target| {
+                if is_stdout(&target) {
+                    refs::show::PackTarget::Stdout
+                } else {
+                    refs::show::PackTarget::File(target)
+                }
+            }),
+        ),
+    };
+    Ok(refs::show::Request { reference, support })
 }
 
 fn list_request(typed: ListArgs) -> refs::list::Request {

@@ -224,6 +224,28 @@ fn a_pack_in_a_file_is_private_and_never_written_over() {
     assert_eq!(fs::read_to_string(&path).or_fail("no pack"), text);
 }
 
+/// The file may be left out: then the order is named whichever word comes first.
+#[test]
+fn the_order_may_stand_behind_the_flag() {
+    let shop = shop_with_a_case();
+    let pack = |words: &[&str]| {
+        let words = [&["ref", "show"], words, &["-o", "json"]].concat();
+        let mut pack = shop.run(&words).expect_exit(0).json();
+        pack["made_at"].take();
+        pack
+    };
+    let before = pack(&["order-1", "--support"]);
+    assert_eq!(before["ref"], "order-1");
+    assert_eq!(pack(&["--support", "order-1"]), before);
+    assert_eq!(pack(&["--support", "-", "order-1"]), before);
+    shop.run(&["ref", "show", "--support", "pack.txt", "order-1"])
+        .expect_exit(0);
+    assert!(shop.home().join("pack.txt").exists());
+    let unnamed = shop.run(&["ref", "show", "--support", "-o", "json"]);
+    unnamed.expect_exit(2).expect_error("ref_missing");
+    shop.run(&["ref", "show"]).expect_exit(2).expect_said(["<REF>"]);
+}
+
 /// Every line is one line whatever the provider wrote: no break, no control or direction character comes through.
 #[test]
 fn foreign_text_breaks_no_line_of_a_mail() {

@@ -2,8 +2,8 @@
 
 use crate::api::{AuthFault, Fault};
 use crate::config::shell_word;
-use crate::domain::{Order, Ref, State};
-use crate::error::{Error, ExitCode, Kind};
+use crate::domain::{Order, Period, Ref, State};
+use crate::error::{Error, ExitCode, Kind, Result};
 use crate::stop::Signal;
 use crate::topup::{Asked, Standing, Trouble, Unrecorded};
 
@@ -20,6 +20,15 @@ pub(super) fn typed(reference: &Ref) -> String {
     } else {
         word
     }
+}
+
+/// Refuses a stretch of time that ends before it begins: an empty list would say that nothing was sold in it.
+pub(super) fn refuse_no_time(period: Period) -> Result<()> {
+    if period.length().is_zero() {
+        let message = format!("there is no time from {period}");
+        return Err(Error::usage("period", message).hint("`--since` comes before `--until`"));
+    }
+    Ok(())
 }
 
 /// The ledger failed while an order was on its way: what is known is said, since nothing has stored it.

@@ -297,6 +297,58 @@ fn the_desk_says_what_to_do_next() {
     }
 }
 
+/// Both hold: of what is open or clashes, only what is in these states. What can't be there is refused, not an empty list.
+#[test]
+fn the_desk_is_filtered_by_state() {
+    let shop = Shop::open().faults([
+        "answer_lost@1",
+        "error_500_before:check-ref",
+        "error_500_before:list",
+    ]);
+    shop.send_as("lost", 700).expect_exit(6);
+    shop.provider.set_faults(&[]);
+    shop.send_plus(600, &["--no-wait", "--ref", "fresh"])
+        .expect_exit(8);
+    let listed = |states: &[&str]| {
+        let words = states.iter().flat_map(|state| ["--state", state]);
+        let words: Vec<_> = ["ref", "list", "--open", "-o", "json"]
+            .into_iter()
+            .chain(words)
+            .collect();
+        let listed = shop.run(&words).expect_exit(0).json();
+        let refs = listed.as_array().or_fail("no list").iter();
+        refs.map(|row| row["ref"].as_str().or_fail("no ref").to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(listed(&[]), ["lost", "fresh"]);
+    let newest = shop.run(&["ref", "list", "--limit", "1"]).expect_exit(0);
+    newest.expect_said(["the newest order; `--limit 0` shows all"]);
+    assert_eq!(listed(&["accepted"]), ["fresh"]);
+    assert_eq!(listed(&["planned", "unknown"]), ["lost"]);
+    assert_eq!(listed(&["conflict"]), [""; 0]);
+    let never = ["ref", "list", "--open", "--state", "planned", "-o", "json"];
+    shop.run(&never).expect_exit(2).expect_error("never_open");
+}
+
+/// An end before the beginning is a slip, and an empty list would look like an answer.
+#[test]
+fn a_range_that_ends_before_it_begins_is_refused() {
+    let shop = Shop::open();
+    shop.send(500).expect_exit(0);
+    let range = ["--since", "2026-11-30", "--until", "2026-11-01", "-o", "json"];
+    let of_report = shop
+        .run(&[&["report"], &range[..]].concat())
+        .expect_exit(2)
+        .error();
+    for command in ["list", "audit"] {
+        let refused = shop
+            .run(&[&["ref", command], &range[..]].concat())
+            .expect_exit(2)
+            .error();
+        assert_eq!(refused, of_report, "ref {command}");
+    }
+}
+
 /// Behind the provider's time it is asked once more, and then support is written to.
 #[test]
 fn what_is_overdue_goes_to_support() {

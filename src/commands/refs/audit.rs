@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::commands::acting::warn_of_log;
-use crate::commands::outcome::unprintable;
+use crate::commands::outcome::{refuse_no_time, unprintable};
 use crate::commands::session::Session;
-use crate::domain::{Ref, State, When};
+use crate::domain::{Period, Ref, State, When};
 use crate::error::{Error, ExitCode, Kind, Result};
 use crate::ledger::NewAct;
 use crate::ledger::audit::{
@@ -32,6 +32,10 @@ pub struct Request {
 
 /// Shows the log, or whether it is whole.
 pub fn run(session: &Session, request: &Request) -> Result<ExitCode> {
+    let now = session.clock.now();
+    if request.since.is_some() || request.until.is_some() {
+        refuse_no_time(Period::between(request.since, request.until, now))?;
+    }
     let path = &session.config.ledger.value;
     // A ledger that is damaged or newer is refused like everywhere; one that is not there is made.
     let ledger = session.ledger()?;
@@ -44,9 +48,8 @@ pub fn run(session: &Session, request: &Request) -> Result<ExitCode> {
         author: session.author(),
         ..NewAct::default()
     };
-    let written = Exporter::open(path, &act).and_then(|mut exporter| exporter.export(session.clock.now()));
+    let written = Exporter::open(path, &act).and_then(|mut exporter| exporter.export(now));
     warn_of_log(&session.printer, written);
-    let now = session.clock.now();
     let lookup = Lookup {
         account: account.clone(),
         reference: request.reference.clone(),

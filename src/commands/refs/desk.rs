@@ -192,13 +192,17 @@ impl Case {
                 check,
                 "; do not send it under another ref, it may have been paid",
             ),
-            State::Accepted
-            | State::Planned
+            State::Accepted => Next::with("", check, ""),
+            // None of these is on the desk: nothing is asked about what was not sent, or has ended.
+            State::Planned
             | State::Fulfilled
             | State::Refunded
             | State::Rejected
             | State::Cancelled
-            | State::WrittenOff => Next::with("", check, ""),
+            | State::WrittenOff => Next {
+                told: "nothing to be asked".to_owned(),
+                command: None,
+            },
         }
     }
 

@@ -1,9 +1,9 @@
 //! `ref list`: the ledger, filtered. Asks nobody.
 
 use super::{account, desk};
-use crate::commands::outcome::unprintable;
+use crate::commands::outcome::{refuse_no_time, unprintable};
 use crate::commands::session::Session;
-use crate::domain::{Account, Label, Order, Phone, State, When};
+use crate::domain::{Account, Label, Order, Period, Phone, State, When};
 use crate::error::{Error, ExitCode, Result};
 use crate::ledger::{Filter, Ledger};
 use crate::output::orders_table;
@@ -29,6 +29,11 @@ pub struct Request {
 
 /// Shows the orders.
 pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
+    let now = session.clock.now();
+    if request.since.is_some() || request.until.is_some() {
+        refuse_no_time(Period::between(request.since, request.until, now))?;
+    }
+    let states = states(request)?;
     let ledger = session.ledger()?;
     let account = account(session, &ledger).await?;
     if let Some(label) = &request.batch
@@ -39,11 +44,10 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
                 .hint("`oneclick batch --list` shows its batches"),
         );
     }
-    let now = session.clock.now();
     // One more than is shown tells whether there are more.
     let limit = (request.limit > 0).then_some(request.limit);
     let filter = Filter {
-        states: request.states.clone(),
+        states,
         phone: request.phone.clone(),
         reference: None,
         batch: request.batch.clone(),
@@ -67,9 +71,11 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
             orders.drain(..orders.len() - limit);
             "newest"
         };
-        session
-            .printer
-            .note(&format!("the {which} {limit} orders; `--limit 0` shows all"));
+        let shown = match limit {
+            1 => format!("the {which} order"),
+            _ => format!("the {which} {limit} orders"),
+        };
+        session.printer.note(&format!("{shown}; `--limit 0` shows all"));
     }
     let table = if request.open {
         desk::table(&ledger, orders, now, session.printer.aim())?
@@ -80,25 +86,40 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
     Ok(ExitCode::Success)
 }
 
-/// What is open, oldest first, then what clashes: neither goes away by itself. `--state` adds to it.
+/// The states to show; empty for all. On the desk are only those that are open or clash: `--state` picks among them.
+fn states(request: &Request) -> Result<Vec<State>> {
+    if !request.open {
+        return Ok(request.states.clone());
+    }
+    let is_picked = |state: State| request.states.is_empty() || request.states.contains(&state);
+    let shown = State::ALL
+        .into_iter()
+        .filter(|state| is_on_desk(*state) && is_picked(*state));
+    let states: Vec<_> = shown.collect();
+    if states.is_empty() {
+        let picked: Vec<_> = request.states.iter().map(|state| format!("`{state}`")).collect();
+        let message = format!("no order that is {} is open or clashes", picked.join(" or "));
+        return Err(Error::usage("never_open", message).hint("leave `--open` out to list such orders"));
+    }
+    Ok(states)
+}
+
+fn is_on_desk(state: State) -> bool {
+    state.is_open() || state == State::Conflict
+}
+
+/// What is open, oldest first, then what clashes: neither goes away by itself.
 fn on_the_desk(ledger: &Ledger, account: &Account, filter: &Filter) -> Result<Vec<Order>> {
-    let among = |states: Vec<State>| {
-        ledger.list(
-            account,
-            &Filter {
-                states,
-                limit: None,
-                ..filter.clone()
-            },
-        )
-    };
-    let open = State::ALL.into_iter().filter(|state| state.is_open());
-    let mut orders = among(open.collect())?;
-    orders.extend(among(vec![State::Conflict])?);
-    let is_new = |state: &&State| !state.is_open() && **state != State::Conflict;
-    let others: Vec<_> = filter.states.iter().filter(is_new).copied().collect();
-    if !others.is_empty() {
-        orders.extend(among(others)?);
+    let (open, clashing): (Vec<_>, Vec<_>) = filter.states.iter().partition(|state| state.is_open());
+    let mut orders = Vec::new();
+    // No state at all would mean every state.
+    for states in [open, clashing].into_iter().filter(|states| !states.is_empty()) {
+        let filter = Filter {
+            states,
+            limit: None,
+            ..filter.clone()
+        };
+        orders.extend(ledger.list(account, &filter)?);
     }
     Ok(orders)
 }

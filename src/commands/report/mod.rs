@@ -3,7 +3,7 @@
 mod show;
 mod sums;
 
-use super::outcome::unprintable;
+use super::outcome::{refuse_no_time, unprintable};
 use super::refs::account;
 use super::session::Session;
 use crate::config::{Origin, OutputFormat};
@@ -92,9 +92,6 @@ fn period(session: &Session, request: &Request) -> Result<Period> {
         ReportSpan::Month(month) => Period::month(month),
         ReportSpan::Range(since, until) => Period::between(since, until, now),
     };
-    if period.length().is_zero() {
-        let message = format!("there is no time from {period}");
-        return Err(Error::usage("period", message).hint("`--since` comes before `--until`"));
-    }
+    refuse_no_time(period)?;
     Ok(period)
 }

@@ -56,6 +56,25 @@ pub fn expect_agreement(outcome: Outcome<'_>) -> Outcome<'_> {
     outcome
 }
 
+/// What goes into a pipe is exact; people get spaces between thousands.
+#[test]
+fn a_pipe_gets_exact_numbers() {
+    let shop = Shop::open();
+    shop.send(3_000).expect_exit(0);
+    let told = shop.run(&["reconcile", "--since", "7d"]).expect_exit(0);
+    assert!(told.stdout.contains("1 order, face 3000"), "{told:?}");
+    let grouped = |line: &str| {
+        let words: Vec<_> = line.split([' ', '\t', '+', '-']).collect();
+        let is_number = |word: &str| word.starts_with(|c: char| c.is_ascii_digit());
+        words
+            .windows(2)
+            .any(|pair| is_number(pair[0]) && is_number(pair[1]))
+    };
+    let kept: Vec<_> = told.stdout.lines().filter(|line| grouped(line)).collect();
+    assert_eq!(kept, [""; 0], "{told:?}");
+    told.expect_said(["1 of 1: 1 page of orders"]);
+}
+
 #[test]
 fn books_that_agree_are_left_alone() {
     let shop = Shop::open();

@@ -51,7 +51,7 @@ impl<'a> Pages<'a> {
             done: page,
             sent: page,
             eta: (left > 0 && read > 1).then_some(eta),
-            parts: vec![(pages_of(listing), page, Tone::Plain)],
+            parts: vec![(pages_of(listing, page), page, Tone::Plain)],
             ..Tally::default()
         });
     }
@@ -70,10 +70,12 @@ impl<'a> Pages<'a> {
     }
 }
 
-fn pages_of(listing: Listing) -> &'static str {
-    match listing {
-        Listing::Orders => "pages of orders",
-        Listing::Entries => "pages of transactions",
+fn pages_of(listing: Listing, count: u64) -> &'static str {
+    match (listing, count) {
+        (Listing::Orders, 1) => "page of orders",
+        (Listing::Orders, _) => "pages of orders",
+        (Listing::Entries, 1) => "page of transactions",
+        (Listing::Entries, _) => "pages of transactions",
     }
 }
 

@@ -10,7 +10,7 @@ use crate::domain::{Direction, Money};
 use crate::error::Result;
 use crate::ledger::{MatchedBy, Sum};
 use crate::output::{Aim, Cell, Column, Format, Record, Shown, Table, Tone};
-use crate::reconcile::{Finding, Report};
+use crate::reconcile::{Equation, Finding, Report};
 
 /// Shows the summary and the findings.
 pub(super) fn show(session: &Session, connected: &Connected, report: &Report) -> Result<()> {
@@ -192,27 +192,33 @@ fn summary(connected: &Connected, report: &Report) -> Record {
             Some(Direction::Out) => "-",
             None => "",
         };
-        let text = format!("{} {}: {sign}{}", line.count, line.word, line.amount.grouped());
-        record.field("transactions", "Transactions", Cell::foreign(text))
+        let told = |amount: String| format!("{} {}: {sign}{amount}", line.count, line.word);
+        let cell = Cell::foreign(told(line.amount.to_string())).shown_as(told(line.amount.grouped()));
+        record.field("transactions", "Transactions", cell)
     });
     match report.equation {
         None => record,
         Some(equation) => {
-            let text = format!(
-                "{} + {} - {} = {}",
-                equation.opening.grouped(),
-                equation.paid_in.grouped(),
-                equation.paid_out.grouped(),
-                equation.closing.grouped()
-            );
-            let off = equation.difference();
-            let text = if off == Money::ZERO {
-                text
-            } else {
-                format!("{text}, off by {}", off.grouped())
-            };
-            record.field("balance", "Balance", Cell::text(text))
+            let exact = told_equation(&equation, |money| money.to_string());
+            let shown = told_equation(&equation, Money::grouped);
+            record.field("balance", "Balance", Cell::text(exact).shown_as(shown))
         }
+    }
+}
+
+fn told_equation(equation: &Equation, told: fn(Money) -> String) -> String {
+    let sum = format!(
+        "{} + {} - {} = {}",
+        told(equation.opening),
+        told(equation.paid_in),
+        told(equation.paid_out),
+        told(equation.closing)
+    );
+    let off = equation.difference();
+    if off == Money::ZERO {
+        sum
+    } else {
+        format!("{sum}, off by {}", told(off))
     }
 }
 
@@ -221,12 +227,12 @@ fn number(count: usize) -> Cell {
 }
 
 fn sum_cell(sum: Sum) -> Cell {
-    Cell::text(format!(
-        "{} orders, face {}, cost {}",
-        sum.count,
-        sum.face.grouped(),
-        sum.cost.grouped()
-    ))
+    let told = |face: String, cost: String| {
+        let orders = if sum.count == 1 { "order" } else { "orders" };
+        format!("{} {orders}, face {face}, cost {cost}", sum.count)
+    };
+    Cell::text(told(sum.face.to_string(), sum.cost.to_string()))
+        .shown_as(told(sum.face.grouped(), sum.cost.grouped()))
 }
 
 fn list_cell<'a>(sums: impl Iterator<Item = (&'a str, &'a Sum)>) -> Cell {

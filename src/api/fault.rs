@@ -62,7 +62,7 @@ impl Fault {
             Self::Auth(auth) => format!("the key was refused: {} {}", auth.code, auth.message),
             Self::Wait(_) => "the provider asks to wait".to_owned(),
             Self::NotFound => "the provider does not know it".to_owned(),
-            Self::NoRoute => "the provider has no such path".to_owned(),
+            Self::NoRoute => "the provider's server knows no such address (HTTP 404)".to_owned(),
             Self::Refused {
                 code,
                 message,

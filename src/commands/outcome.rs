@@ -197,14 +197,19 @@ pub(super) fn exit_code(standing: &Standing) -> ExitCode {
 }
 
 fn stopped(order: &Order, signal: Signal) -> Error {
-    let reference = typed(&order.intent.reference);
-    let message = match order.state {
-        State::Cancelled | State::Rejected | State::Planned => "stopped before anything was made".to_owned(),
-        state => format!("stopped; the order is `{state}` and may still be delivered"),
-    };
-    interrupted(signal, &message).hint(format!(
-        "`oneclick ref check {reference}` shows what became of it"
-    ))
+    match order.state {
+        State::Cancelled | State::Rejected | State::Planned => {
+            interrupted(signal, "stopped before anything was made")
+                .hint("the same command can be typed again")
+        }
+        state => {
+            let message = format!("stopped; the order is `{state}` and may still be delivered");
+            let reference = typed(&order.intent.reference);
+            interrupted(signal, &message).hint(format!(
+                "`oneclick ref check {reference}` shows what became of it"
+            ))
+        }
+    }
 }
 
 fn unknown(order: &Order, trouble: Option<&Trouble>) -> Error {

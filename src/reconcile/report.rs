@@ -183,7 +183,7 @@ fn lists(desk: &Desk, reading: &Reading) -> Result<Vec<Unchecked>> {
         for stretch in desk.ledger.stretches(reading, listing)? {
             let end = match stretch.end {
                 Some(StretchEnd::Missing) => Some(format!(
-                    "{name} can't be read: the provider has no such path, so no debit, refund or balance was compared"
+                    "{name} can't be read: the provider's server knows no such address (HTTP 404), so no debit, refund or balance was compared"
                 )),
                 Some(StretchEnd::Unstable) => Some(format!(
                     "{name} changed each time that it was read, or shows another number of rows than it counts"

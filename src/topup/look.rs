@@ -58,6 +58,7 @@ impl Desk {
             Sight::Unclear(why, attempt) => match self.look_through_list(order).await {
                 // Not being on a list proves nothing: it may be sorted, paged or delayed in ways nobody documents.
                 Sight::Absent(_) => Sight::Unclear(why, attempt),
+                Sight::Unclear(more, other) if more == why => Sight::Unclear(why, attempt.or(other)),
                 Sight::Unclear(more, other) => Sight::Unclear(format!("{why}; {more}"), attempt.or(other)),
                 sure => sure,
             },

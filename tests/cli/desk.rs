@@ -349,6 +349,19 @@ fn a_range_that_ends_before_it_begins_is_refused() {
     }
 }
 
+/// One reason is told once, in words that an operator can do something with.
+#[test]
+fn a_provider_that_can_not_be_asked_says_so_once() {
+    let shop = Shop::open()
+        .faults(["answer_lost@1"])
+        .switches(["check_ref=missing", "list=missing"]);
+    let told = shop.send_as("lost", 600).expect_exit(6);
+    let message = told.error()["message"].as_str().or_fail("no message").to_owned();
+    let said = "the provider's server knows no such address (HTTP 404)";
+    assert_eq!(message.matches(said).count(), 1, "{message}");
+    assert!(!message.contains("no such path"), "{message}");
+}
+
 /// Behind the provider's time it is asked once more, and then support is written to.
 #[test]
 fn what_is_overdue_goes_to_support() {

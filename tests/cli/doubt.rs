@@ -62,6 +62,35 @@ fn ctrl_c_behind_a_lost_answer_leaves_it_unknown() {
     shop.expect_agreement_after(2000);
 }
 
+/// Nothing was made, so nothing can have become of it: the same command is what goes on.
+#[test]
+fn a_send_that_is_stopped_before_it_made_anything_says_so() {
+    let shop = Shop::open()
+        .faults(["rate_limited@1"])
+        .switches(["retry_after=huge"]);
+    let sending = shop.start(&[
+        "send", "--plan", PLAN, "--phone", PHONE, "--amount", "500", "--ref", "order-1", "-o", "json",
+    ]);
+    shop.provider
+        .await_books("the POST", |books| books.calls("send") == 1);
+    shop.await_answers("order-1", 1);
+    sending.signal("INT");
+    let stopped = sending
+        .finish()
+        .expect_exit(130)
+        .expect_error("interrupted")
+        .error();
+    assert_eq!(stopped["message"], "stopped before anything was made");
+    assert_eq!(
+        stopped["hints"],
+        serde_json::json!(["the same command can be typed again"])
+    );
+    assert_eq!(shop.ledger()["order-1"], "cancelled");
+    shop.provider.set_faults(&[]);
+    shop.provider.advance(2000);
+    shop.send_as("order-1", 500).expect_exit(0).expect_paid_once();
+}
+
 /// An order that was given up because the provider did not know it goes on under its own ref when it is typed
 /// again: what turns up late is adopted, not paid a second time.
 #[test]

@@ -248,11 +248,17 @@ impl Shop {
     /// Waits until the process that sends an order has stored that it waits: the answer to its last request.
     #[track_caller]
     pub fn await_waiting(&self, reference: &str) {
+        self.await_answers(reference, 2);
+    }
+
+    /// Waits until so many sends of an order are stored, each with its answer.
+    #[track_caller]
+    pub fn await_answers(&self, reference: &str, count: usize) {
         for _ in 0..200 {
             let shown = self.run(&["ref", "show", reference, "-o", "json"]).json();
             let calls = shown["calls"].as_array().cloned().unwrap_or_default();
             let sends: Vec<_> = calls.iter().filter(|call| call["endpoint"] == "send").collect();
-            if sends.len() == 2 && sends.iter().all(|call| !call["ended_at"].is_null()) {
+            if sends.len() == count && sends.iter().all(|call| !call["ended_at"].is_null()) {
                 return;
             }
             std::thread::sleep(std::time::Duration::from_millis(20));

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 use sha2::{Digest, Sha256};
 
 use super::reference::Ref;
@@ -39,6 +40,27 @@ impl Label {
     /// As it was given.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// With each letter and its accents in one character, as most keyboards write them. Names of files come with the two apart
+    /// from some systems and archives, look the same, and mean the same batch.
+    #[must_use]
+    pub fn composed(&self) -> Self {
+        Self(
+            ComposingNormalizerBorrowed::new_nfc()
+                .normalize(&self.0)
+                .into_owned(),
+        )
+    }
+
+    /// With accents apart from their letters.
+    #[must_use]
+    pub fn decomposed(&self) -> Self {
+        Self(
+            DecomposingNormalizerBorrowed::new_nfd()
+                .normalize(&self.0)
+                .into_owned(),
+        )
     }
 
     /// What makes the refs of this batch for an account.

@@ -143,6 +143,18 @@ impl Ledger {
         find_batch(&self.reader(), account, label)
     }
 
+    /// The label under which the ledger knows a batch of this name, however its accents are spelt; the composed one where it
+    /// knows none.
+    pub fn known_label(&self, account: &Account, label: &Label) -> Result<Label> {
+        let composed = label.composed();
+        for spelling in [&composed, label, &label.decomposed()] {
+            if self.batch(account, spelling)?.is_some() {
+                return Ok(spelling.clone());
+            }
+        }
+        Ok(composed)
+    }
+
     /// Every batch of an account, oldest first.
     pub fn batches(&self, account: &Account) -> Result<Vec<Batch>> {
         let reader = self.reader();

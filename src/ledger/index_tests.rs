@@ -226,3 +226,23 @@ fn an_account_is_the_same_through_the_indexes_and_without_them() -> Outcome {
     assert_eq!(usize::try_from(counted.count)?, of_account(&open).len());
     Ok(())
 }
+
+/// A batch that was begun under the other spelling of its accents goes on under that.
+#[test]
+fn a_batch_is_known_under_either_spelling_of_its_name() -> Outcome {
+    let place = tempfile::tempdir()?;
+    let path = place.path().join("ledger.db");
+    let ledger = Ledger::open(&path)?;
+    let (composed, apart): (Label, Label) = ("ao\u{fb}t".parse()?, "aou\u{302}t".parse()?);
+    let known = |label| ledger.known_label(&account(), label);
+    assert_eq!(
+        (known(&composed)?, known(&apart)?),
+        (composed.clone(), composed.clone())
+    );
+    schema::connect(&path)?.execute(
+        "INSERT INTO batches (account, environment, label, created_at) VALUES ('+213770000000', 'sandbox', ?1, 1)",
+        [apart.as_str()],
+    )?;
+    assert_eq!((known(&composed)?, known(&apart)?), (apart.clone(), apart));
+    Ok(())
+}

@@ -382,3 +382,25 @@ fn a_cost_that_nobody_knows_is_a_bound() {
         "{dry}"
     );
 }
+
+/// A file's name with its accents apart, as some archives and systems make it, is the same name.
+#[test]
+fn a_name_is_the_same_however_its_accents_are_spelt() {
+    let (composed, apart) = ("ao\u{fb}t.csv", "aou\u{302}t.csv");
+    let shop = Shop::open().set("ONECLICKDZ_REPEAT_WINDOW", "1ms");
+    let august = shop.sheet(composed).customers(3);
+    august.send().expect_exit(0);
+    shop.sheet(apart)
+        .customers(3)
+        .send()
+        .expect_exit(0)
+        .expect_posts(3);
+    let listed = shop.batch(&["--list", "-o", "json"]).expect_exit(0).json();
+    assert_eq!(listed.as_array().map(Vec::len), Some(1), "{listed}");
+    let label = apart.trim_end_matches(".csv");
+    let orders = shop
+        .run(&["ref", "list", "--batch", label, "-o", "json"])
+        .expect_exit(0)
+        .json();
+    assert_eq!(orders.as_array().map(Vec::len), Some(3), "{orders}");
+}

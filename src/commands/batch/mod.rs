@@ -114,7 +114,7 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
             let job = Job {
                 session,
                 sending,
-                label: sheet_file.label.clone(),
+                label: desk.ledger.known_label(&desk.account, &sheet_file.label)?,
                 file: &sheet_file,
                 sheet,
                 confirmed: OnceCell::new(),

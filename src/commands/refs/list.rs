@@ -36,7 +36,11 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
     let states = states(request)?;
     let ledger = session.ledger()?;
     let account = account(session, &ledger).await?;
-    if let Some(label) = &request.batch
+    let label = request.batch.as_ref();
+    let label = label
+        .map(|label| ledger.known_label(&account, label))
+        .transpose()?;
+    if let Some(label) = &label
         && ledger.batch(&account, label)?.is_none()
     {
         return Err(
@@ -50,7 +54,7 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
         states,
         phone: request.phone.clone(),
         reference: None,
-        batch: request.batch.clone(),
+        batch: label,
         since: request.since.map(|when| when.moment(now)),
         until: request.until.map(|when| when.end(now)),
         limit: limit.map(|limit| limit.saturating_add(1)),

@@ -79,6 +79,16 @@ impl Cell {
         Self::text(number.into().to_string())
     }
 
+    /// A count that people see where there is something to count: `0` for scripts.
+    pub fn some(number: u64) -> Self {
+        let cell = Self::number(number);
+        if number == 0 {
+            cell.shown_as(NOTHING_SHOWN).tone(Tone::Muted)
+        } else {
+            cell
+        }
+    }
+
     /// `yes` or `no`, and `true` or `false` for scripts.
     pub fn yes(yes: bool) -> Self {
         Self::text(yes.to_string()).shown_as(if yes { "yes" } else { "no" })
@@ -117,7 +127,8 @@ impl Cell {
 
     /// Whether there is nothing in it.
     pub fn is_none(&self) -> bool {
-        self.plain.is_empty() && (self.shown.is_empty() || self.shown == NOTHING_SHOWN)
+        let is_nothing = self.plain.is_empty() || self.plain == "0";
+        is_nothing && (self.shown.is_empty() || self.shown == NOTHING_SHOWN)
     }
 
     /// One clean line for a terminal, not yet isolated or painted: widths are measured on it.

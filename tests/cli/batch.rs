@@ -1,7 +1,7 @@
 //! `batch` as it is typed every day: sent, typed again, rehearsed, consented to, and stopped by what was agreed before.
 
 use crate::sheet::{Paid, number};
-use crate::support::{PHONE, PLAN, Shop};
+use crate::support::{OrFail, PHONE, PLAN, Shop};
 
 /// How often each endpoint was called since.
 fn spent(shop: &Shop, before: &crate::provider::Books) -> Vec<(String, u64)> {
@@ -403,4 +403,28 @@ fn a_name_is_the_same_however_its_accents_are_spelt() {
         .expect_exit(0)
         .json();
     assert_eq!(orders.as_array().map(Vec::len), Some(3), "{orders}");
+}
+
+/// A program counts what is not there, too.
+#[test]
+fn a_list_of_batches_has_a_number_in_every_count() {
+    let shop = Shop::open();
+    shop.sheet("november.csv").customers(2).send().expect_exit(0);
+    let listed = shop.run(&["batch", "--list", "-o", "csv"]).expect_exit(0);
+    let mut lines = listed.stdout.lines();
+    let header: Vec<_> = lines.next().or_fail("no header").split(',').collect();
+    let cells: Vec<_> = lines.next().or_fail("no batch").split(',').collect();
+    assert_eq!(
+        header[1..8],
+        [
+            "total",
+            "planned",
+            "open",
+            "fulfilled",
+            "refunded",
+            "rejected",
+            "other"
+        ]
+    );
+    assert_eq!(cells[1..8], ["2", "0", "0", "2", "0", "0", "0"]);
 }

@@ -321,7 +321,13 @@ impl Summary<'_> {
                 "the same went out elsewhere while this batch was planned",
                 report.held_repeats,
             );
-            return Some(Error::usage("repeat", text).hint("if they are meant, add `--again`"));
+            // What was consented to were the repeats of the preview.
+            let hint = if self.job.sending.again {
+                "if they are meant, type the same command again"
+            } else {
+                "if they are meant, add `--again`"
+            };
+            return Some(Error::usage("repeat", text).hint(hint));
         }
         (report.held_clashes > 0).then(|| {
             let text = message("their refs are other orders'", report.held_clashes);

@@ -39,13 +39,6 @@ pub(super) async fn run(session: &Session) -> Result<ExitCode> {
 fn cells(batch: &Batch, standings: &Standings) -> Vec<Cell> {
     let of = |wanted: fn(State) -> bool| standings.count(wanted);
     let other = |state| matches!(state, State::Conflict | State::Cancelled | State::WrittenOff);
-    let filled = |number: u64| {
-        if number == 0 {
-            Cell::none()
-        } else {
-            Cell::number(number)
-        }
-    };
     let sheet = batch.sheet.as_ref();
     vec![
         Cell::foreign(batch.label.as_str()).tone(Tone::Strong),
@@ -53,9 +46,9 @@ fn cells(batch: &Batch, standings: &Standings) -> Vec<Cell> {
         Cell::number(of(|state| state == State::Planned)),
         Cell::number(of(State::is_open)),
         Cell::number(of(|state| state == State::Fulfilled)),
-        filled(of(|state| state == State::Refunded)),
-        filled(of(|state| state == State::Rejected)),
-        filled(of(other)),
+        Cell::some(of(|state| state == State::Refunded)),
+        Cell::some(of(|state| state == State::Rejected)),
+        Cell::some(of(other)),
         Cell::maybe(sheet, |sheet| Cell::foreign(sheet.file.as_str())),
         Cell::maybe(sheet, |sheet| Cell::time(sheet.planned_at)),
     ]

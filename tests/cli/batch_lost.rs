@@ -68,6 +68,10 @@ fn what_was_lost_is_told_where_nobody_can_be_asked() {
     november.batch(&["--yes", "--no-wait"]).expect_exit(8);
     shop.provider.close();
     november
+        .batch(&["--confirm-total", "300"])
+        .expect_exit(7)
+        .expect_hint("oneclick batch november.csv -o json --confirm-total 300");
+    november
         .send()
         .expect_exit(7)
         .expect_hint("nothing more was sent")

@@ -50,8 +50,8 @@ impl Job<'_> {
                 words.extend(["--results".to_owned(), self.file.results.display().to_string()]);
             }
         }
-        // That of the sheet holds however much of it is left.
-        if let Some(total) = self.confirmed.get() {
+        // That of the sheet holds however much of it is left; before it is known, what was typed does.
+        if let Some(total) = self.confirmed.get().or(self.sending.confirm_total.as_ref()) {
             words.extend(["--confirm-total".to_owned(), total.to_string()]);
         }
         line_of(&words)

@@ -304,6 +304,16 @@ fn outline_of(exchange: &Exchange, outcome: impl Into<String>) -> Attempt {
     }
 }
 
+/// Whether every request for an order was told that its ref is taken: then nothing was made by any of them. `attempts` are
+/// all calls about it.
+pub fn was_only_told_taken(attempts: &[Attempt]) -> bool {
+    let mut sends = attempts
+        .iter()
+        .filter(|attempt| attempt.endpoint == "send")
+        .peekable();
+    sends.peek().is_some() && sends.all(|attempt| attempt.outcome.as_deref() == Some(REF_TAKEN))
+}
+
 /// The word that an attempt carries when the provider said that the ref is taken: from then on an order that
 /// can't be seen is hidden, not absent.
 const REF_TAKEN: &str = "the ref is taken";

@@ -459,6 +459,30 @@ fn a_clash_is_given_up_at_no_cost() {
     assert_eq!(report["balance"]["may_be_taken"], "0", "{report:#}");
 }
 
+/// An order whose answer was lost, and that is shown in another way since, may be called delivered by who knows.
+#[test]
+fn a_conflict_that_may_be_this_very_order_is_settled_as_fulfilled() {
+    let shop = Shop::open()
+        .set("ONECLICKDZ_SEND_TIMEOUT", "30s")
+        .faults(["hang_after"]);
+    let sending = shop.start(&[
+        "send", "--plan", PLAN, "--phone", PHONE, "--amount", "500", "--ref", "order-1", "-o", "json",
+    ]);
+    shop.provider
+        .await_books("the order", |books| books.orders() == 1);
+    sending.kill();
+    shop.provider.set_faults(&[]);
+    shop.provider.tamper("change_phone", "order-1", "0661234567");
+    shop.run(&["ref", "check"]);
+    assert_eq!(shop.ledger()["order-1"], "conflict");
+    let settle = |end: &str| shop.run(&["ref", "settle", "order-1", "--as", end, "--because", "support"]);
+    settle("refunded").expect_exit(2);
+    settle("fulfilled").expect_exit(0);
+    let report = shop.run(&["report", "--since", "12h", "-o", "json"]).json();
+    assert_eq!(report["totals"]["sold"], 1, "{report:#}");
+    shop.send(500).expect_exit(2).expect_error("repeat");
+}
+
 /// Nothing was made under a ref that clashes: called delivered, it would be a sale that never was.
 #[test]
 fn a_conflict_is_settled_as_written_off_and_as_nothing_else() {

@@ -7,6 +7,7 @@ use crate::domain::{Account, Money, Order, Ref, SettledAs, SettledBy, State};
 use crate::error::{Error, ExitCode, Kind, Result};
 use crate::ledger::{Change, Ledger, LedgerError, Override};
 use crate::output::{order_record, orders_table};
+use crate::topup::was_only_told_taken;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -84,17 +85,27 @@ fn fit(ledger: &Ledger, account: &Account, reference: &Ref, settled_as: SettledA
         );
         return Err(refused(&order, message).hint("nothing was settled"));
     }
-    if order.state == State::Conflict && settled_as.state() != State::WrittenOff {
+    if order.state == State::Conflict && !may_end(ledger, &order, settled_as.state())? {
         return Err(never_made(&order, settled_as));
     }
     Ok(order)
+}
+
+/// Whether a conflict may have come to this end. What is shown under its ref may be this very order, unless the provider
+/// has told each of its requests that the ref is taken.
+fn may_end(ledger: &Ledger, order: &Order, end: State) -> Result<bool> {
+    Ok(match end {
+        State::WrittenOff => true,
+        State::Fulfilled => !was_only_told_taken(&ledger.attempts(order)?),
+        _ => false,
+    })
 }
 
 /// Nothing was made for an order whose ref is another's: it can be neither delivered nor paid back.
 fn never_made(order: &Order, settled_as: SettledAs) -> Error {
     let reference = &order.intent.reference;
     let message = format!(
-        "the order `{reference}` clashes with another one under its ref: nothing was made for it, so it can't be `{}`",
+        "the order `{reference}` clashes with another one under its ref: nothing is known to be made for it, so it can't be `{}`",
         settled_as.state()
     );
     Error::new(Kind::Usage, "conflict", message)
@@ -128,8 +139,9 @@ async fn settle(
         note: Some(reason.to_owned()),
         message: order.message.clone(),
         settled_by: Some(SettledBy::Operator),
-        // The ref is another order's, so nothing was taken for this one.
-        cost: (order.state == State::Conflict).then_some(Money::ZERO),
+        // Where the ref is another order's, nothing was taken for this one.
+        cost: (order.state == State::Conflict && settled_as.state() != State::Fulfilled)
+            .then_some(Money::ZERO),
         ..Change::to(
             settled_as.state(),
             session.clock.now(),

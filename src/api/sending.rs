@@ -63,7 +63,9 @@ pub fn classify_send(exchange: &Exchange, reference: &Ref) -> SendAnswer {
 fn classify_answer(answer: &Answer, reference: &Ref) -> SendAnswer {
     match shared_fault(answer) {
         Some(Fault::Wait(wait)) if matches!(answer.status, 429 | 503) => return SendAnswer::NotCreated(wait),
-        Some(Fault::Auth(auth)) => return SendAnswer::Auth(auth),
+        Some(Fault::Auth(auth)) if answer.status == 401 || is_about_the_key(&auth.code) => {
+            return SendAnswer::Auth(auth);
+        }
         _ => {}
     }
     let Some(envelope) = &answer.envelope else {
@@ -123,21 +125,63 @@ fn refused(error: &ErrorBody, status: u16) -> SendAnswer {
             field: error.field(),
             status,
         },
-        _ => SendAnswer::Unknown(format!("HTTP {status} {}", error.code)),
+        _ if error.message.is_empty() => SendAnswer::Unknown(format!("HTTP {status} {}", error.code)),
+        _ => SendAnswer::Unknown(format!("HTTP {status} {}, {}", error.code, error.message)),
     }
 }
 
 /// Codes that the API's pages name for requests that it does not take, and their kin: the code decides, not the status,
 /// since an error inside the provider may come with any (`api-v3`, section 6.2).
 fn is_fault_of_request(code: &str) -> bool {
-    let kin = [
-        "ERR_VALIDATION",
-        "VALIDATION_",
-        "INVALID_",
-        "MISSING_",
-        "PAYLOAD_TOO_LARGE",
+    let of_request = |what: &str| {
+        matches!(
+            what,
+            "PHONE"
+                | "PHONE_NUMBER"
+                | "NUMBER"
+                | "MSISDN"
+                | "MSSIDN"
+                | "AMOUNT"
+                | "PLAN"
+                | "PLAN_CODE"
+                | "REF"
+                | "REFERENCE"
+                | "BODY"
+                | "REQUEST"
+                | "PARAMETER"
+                | "PARAMETERS"
+                | "PARAMS"
+                | "FIELD"
+                | "FIELDS"
+                | "INPUT"
+                | "JSON"
+        )
+    };
+    let named = code
+        .strip_prefix("INVALID_")
+        .or_else(|| code.strip_prefix("MISSING_"));
+    matches!(
+        code,
+        "ERR_PHONE" | "ERR_STOCK" | "PAYLOAD_TOO_LARGE" | "VALIDATION_ERROR"
+    ) || code.starts_with("ERR_VALIDATION")
+        || named.is_some_and(of_request)
+}
+
+/// Codes that speak of the key and what it may do: that of a key that may only read is not documented, so that any which
+/// says so is taken. What speaks of anything else is no refusal of the key.
+fn is_about_the_key(code: &str) -> bool {
+    let words = [
+        "ACCESS",
+        "FORBIDDEN",
+        "PERMISSION",
+        "SCOPE",
+        "READ_ONLY",
+        "READONLY",
     ];
-    matches!(code, "ERR_PHONE" | "ERR_STOCK") || kin.iter().any(|kin| code.starts_with(kin))
+    matches!(
+        code,
+        "ERR_AUTH" | "IP_BLOCKED" | "IP_NOT_ALLOWED" | "API_DISABLED"
+    ) || words.iter().any(|word| code.contains(word))
 }
 
 #[cfg(test)]
@@ -281,6 +325,10 @@ mod tests {
             (400, error("OPERATOR_TIMEOUT")),
             (404, error("NOT_FOUND")),
             (422, error("WHATEVER")),
+            (400, error("INVALID_OPERATOR_RESPONSE")),
+            (403, error("PLAN_DISABLED")),
+            (403, error("DUPLICATE_REQUEST")),
+            (403, error("INTERNAL_ERROR")),
             (400, r#"{"success":false}"#.to_owned()),
             (100, String::new()),
         ] {

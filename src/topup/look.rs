@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::sweep::without_contradictions;
 use super::{Desk, attempt_of};
 use crate::api::{Exchange, Fault, read_data, read_page, read_seen};
 use crate::clock::{earlier, later};
@@ -113,9 +114,15 @@ impl Desk {
                     Some(attempt_of(&exchange, "unreadable")),
                 );
             };
+            let is_told_of = page.orders.iter().any(|seen| self.is_about(order, seen));
+            let page = without_contradictions(page);
             let mut rows = page.orders.into_iter().zip(page.texts);
             if let Some((seen, text)) = rows.find(|(seen, _)| self.is_about(order, seen)) {
                 return with_row(judged(order, seen, &exchange), text);
+            }
+            if is_told_of {
+                let why = "the list gives the order two ends".to_owned();
+                return Sight::Unclear(why.clone(), Some(attempt_of(&exchange, why)));
             }
             let is_last = page
                 .pages

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::sweep::ListPage;
+use super::sweep::{ListPage, without_contradictions};
 use super::{Desk, Result, SweptTo, Trouble, attempt_about};
 use crate::clock::{earlier, elapsed, later};
 use crate::domain::{Order, Ref, Seen, State, Verdict};
@@ -98,6 +98,7 @@ impl Desk {
     /// somebody has asked.
     async fn read(&self, wanted: &mut Wanted, page: ListPage) -> Result<Vec<Order>> {
         let ListPage { exchange, page, .. } = page;
+        let page = without_contradictions(page);
         let prefix = format!("API-{}-", self.account.username);
         let mut changes = Vec::new();
         for (seen, text) in page.orders.into_iter().zip(page.texts) {

@@ -1,7 +1,7 @@
 //! Asking for many orders at once: a stretch of the provider's list. Each row of a page is held against the ledger, so
 //! that a stretch may be of any length (design, section 4).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -138,6 +138,7 @@ impl Desk {
     /// Brings the open orders that a page shows up to date, in one commit: those of a batch, or all of the account.
     pub async fn take_over(&self, batch: Option<&Batch>, shown: ListPage) -> Result<Swept> {
         let ListPage { exchange, page, .. } = shown;
+        let page = without_contradictions(page);
         let mut swept = Swept::default();
         let (mut told, mut places) = (Vec::<Told>::new(), HashMap::new());
         let nameless = self.by_ids(batch, &page)?;
@@ -239,7 +240,78 @@ impl Desk {
     }
 }
 
+/// A page without the rows that give one order two ends: they tell nothing of it, and it is asked about by itself.
+pub(super) fn without_contradictions(page: Page) -> Page {
+    let key = |seen: &Seen| {
+        let id = seen.id.as_ref().map(|id| id.as_str().to_owned());
+        id.or_else(|| seen.reference.clone())
+    };
+    let mut ends = HashMap::<String, State>::new();
+    let mut contradicted = HashSet::new();
+    for seen in &page.orders {
+        let end = seen.status.state();
+        let Some(key) = key(seen).filter(|_| end.is_final()) else {
+            continue;
+        };
+        if *ends.entry(key.clone()).or_insert(end) != end {
+            contradicted.insert(key);
+        }
+    }
+    if contradicted.is_empty() {
+        return page;
+    }
+    let rows = page.orders.into_iter().zip(page.texts);
+    let kept = rows.filter(|(seen, _)| key(seen).is_none_or(|key| !contradicted.contains(&key)));
+    let (orders, texts) = kept.unzip();
+    Page {
+        orders,
+        texts,
+        ..page
+    }
+}
+
 fn page_of(exchange: &Exchange) -> std::result::Result<Page, Fault> {
     let data = read_data(exchange)?;
     read_page(data, exchange.meta()).ok_or_else(|| Fault::Unclear("the list can't be read".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ProviderStatus;
+
+    #[test]
+    fn two_ends_of_one_order_are_none() {
+        let row = |id: &str, status: &str| Seen {
+            id: crate::domain::TopupId::new(id),
+            reference: None,
+            status: ProviderStatus::named(status),
+            plan: None,
+            phone: None,
+            amount: None,
+            cost: None,
+            created_at: None,
+            message: None,
+            offers: Vec::new(),
+        };
+        let told = |rows: &[(&str, &str)]| {
+            let page = Page {
+                orders: rows.iter().map(|(id, status)| row(id, status)).collect(),
+                texts: rows.iter().map(|(id, status)| format!("{id} {status}")).collect(),
+                ..Page::default()
+            };
+            without_contradictions(page).texts
+        };
+        assert_eq!(
+            told(&[("a", "REFUNDED"), ("b", "FULFILLED"), ("a", "FULFILLED")]),
+            ["b FULFILLED"]
+        );
+        let once = [
+            ("a", "HANDLING"),
+            ("a", "FULFILLED"),
+            ("b", "REFUNDED"),
+            ("b", "REFUNDED"),
+        ];
+        assert_eq!(told(&once).len(), once.len());
+    }
 }

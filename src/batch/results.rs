@@ -28,6 +28,9 @@ const COLUMNS: [&str; 17] = [
     "note",
 ];
 
+/// Which of them holds the ref.
+pub(super) const OWN_REF: usize = 1;
+
 /// Stands in front of a name of ours that the caller's header has already.
 const OURS: &str = "oneclick_";
 

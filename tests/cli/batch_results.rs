@@ -116,9 +116,20 @@ fn results_under_names_of_other_languages_are_a_sheet_again() {
             .expect_exit(0)
             .expect_posts(2);
     }
+    // Also where the sheet has a column for refs, and nothing in it.
+    let empty = shop
+        .sheet("december.csv")
+        .columns("phone,amount,ref")
+        .row("0661234570,300,");
+    empty.send().expect_exit(0).expect_posts(3);
+    let again = shop
+        .batch(&["december.results.csv", "--yes", "--again", "-o", "json"])
+        .expect_exit(0);
+    assert_eq!(again.json()["already_done"], 1, "{again:?}");
+    again.expect_posts(3);
     let added = shop.sheet("november.csv").columns("Numéro,Montant");
     let added = added.row(rows[0]).row(rows[1]).row("0661234569,500");
-    let sent = added.send().expect_exit(0).expect_posts(3);
+    let sent = added.send().expect_exit(0).expect_posts(4);
     assert!(!sent.stderr.contains("was not as this batch left it"), "{sent:?}");
     assert!(!shop.home().join("november.results.1.csv").exists());
 }

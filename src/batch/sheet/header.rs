@@ -1,6 +1,6 @@
 //! Which column holds what, from the header's names; where names collide, the first rows may tell.
 
-use super::super::results::own_columns;
+use super::super::results::{OWN_REF, own_columns};
 use super::names::{self, Role, Strength};
 use crate::domain::Phone;
 
@@ -60,9 +60,17 @@ pub(super) fn columns(header: &[String], rows: &[Vec<String>]) -> Result<Columns
 type Found = Option<(Role, Strength)>;
 
 /// Of a results file the caller's columns are meant, whatever ours behind them are called; those that he has none of are
-/// ours.
+/// ours. A ref is always ours: it is the order's, where the caller's cell may be empty.
 fn give_way(found: &mut [Found], start: usize) {
     let (theirs, ours) = found.split_at_mut(start);
+    for column in theirs.iter_mut() {
+        if matches!(column, Some((Role::Reference, _))) {
+            *column = None;
+        }
+    }
+    if let Some(column) = ours.get_mut(OWN_REF) {
+        *column = Some((Role::Reference, Strength::Strong));
+    }
     for column in ours {
         let has_it = |role: Role| theirs.iter().flatten().any(|(other, _)| *other == role);
         if column.is_some_and(|(role, _)| has_it(role)) {

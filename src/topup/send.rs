@@ -253,7 +253,7 @@ impl Desk {
                             };
                         }
                         Recovered::Absent(order) if patience.sends >= self.pace.retry_attempts => {
-                            return self.out_of_patience(&order).await;
+                            return self.out_of_patience(&order, &meaning.why).await;
                         }
                         Recovered::Absent(order) => once_more(*order),
                     }
@@ -359,10 +359,11 @@ impl Desk {
             .message
             .clone()
             .unwrap_or_else(|| "its answer was lost".to_owned());
+        let last = why.clone();
         let order = match self.recover(order, why, absence, asking, tell).await? {
             Recovered::Standing(standing) => return Ok(*standing),
             Recovered::Absent(order) if sends >= self.pace.retry_attempts => {
-                return self.out_of_patience(&order).await;
+                return self.out_of_patience(&order, &last).await;
             }
             Recovered::Absent(order) => *order,
         };
@@ -377,12 +378,12 @@ impl Desk {
     }
 
     /// Sent as often as one command may, and absent each time: it stays unknown.
-    async fn out_of_patience(&self, order: &Order) -> Result<Standing> {
+    async fn out_of_patience(&self, order: &Order, last: &str) -> Result<Standing> {
         let times = match order.attempts {
             1 => "once".to_owned(),
             attempts => format!("{attempts} times"),
         };
-        let why = format!("sent {times}, and the provider knows of none");
+        let why = format!("sent {times}, and the provider knows of none; what came back last: {last}");
         self.unresolved(order, why).await
     }
 

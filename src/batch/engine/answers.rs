@@ -150,10 +150,10 @@ impl Engine<'_> {
         }
     }
 
-    fn stands(&mut self, from: State, order: &Order) {
+    pub(super) fn stands(&mut self, from: State, order: &Order) {
         self.moved(from, order);
-        // An earlier run's row that is planned again is claimed like any other; from then on it is one of this run.
-        if from == State::Unknown && order.state == State::Planned && self.options.limit.is_some() {
+        // A row that is planned again, by this run or by another command, is claimed like any other.
+        if from == State::Unknown && order.state == State::Planned {
             self.is_exhausted = false;
         }
         if order.state == State::Unknown && from == State::Sending {

@@ -143,7 +143,12 @@ impl Engine<'_> {
             // A later sweep may have found it while it waited.
             let order = match self.desk.ledger.find(&self.desk.account, &reference) {
                 Ok(Some(order)) if order.state == State::Unknown => order,
-                Ok(_) => continue,
+                Ok(Some(order)) => {
+                    // Another command has asked about it meanwhile.
+                    self.stands(State::Unknown, &order);
+                    continue;
+                }
+                Ok(None) => continue,
                 Err(failure) => return self.fail(failure.into()),
             };
             self.recovering.insert(reference.clone(), State::Unknown);

@@ -202,6 +202,7 @@ impl Summary<'_> {
             self.unknown(),
             self.open_orders(),
             self.held(),
+            self.put_back(),
             self.undelivered(),
             self.unwritten(),
         ];
@@ -332,6 +333,20 @@ impl Summary<'_> {
         (report.held_clashes > 0).then(|| {
             let text = message("their refs are other orders'", report.held_clashes);
             Error::new(Kind::Refused, "conflict", text).hint("give these rows refs of their own")
+        })
+    }
+
+    /// Rows that are planned although nothing has stopped them: another command has asked about them meanwhile.
+    fn put_back(&self) -> Option<Error> {
+        let rows = self.count(|state| state == State::Planned);
+        let is_explained = self.outcome.stopped.is_some() || self.outcome.held > 0;
+        (rows > 0 && !is_explained).then(|| {
+            let stay = were(rows, "stays", "stay");
+            let message = format!(
+                "{} {stay} planned: another command has put them back",
+                rows_of(rows)
+            );
+            Error::new(Kind::Open, "not_final", message).hint("the same command sends them")
         })
     }
 

@@ -245,11 +245,10 @@ impl Job<'_> {
         let Ok(Some(batch)) = desk.ledger.batch(&desk.account, &self.label) else {
             return error;
         };
-        let Ok(mut standings) = desk.ledger.standings(&batch) else {
+        let Ok(standings) = desk.ledger.standings(&batch) else {
             return error;
         };
-        standings.states.remove(&State::Planned);
-        if standings.count(|_| true) == 0 {
+        if standings.count(|state| state != State::Planned) == 0 {
             return error;
         }
         let is_in_doubt = |state| matches!(state, State::Sending | State::Unknown);

@@ -151,3 +151,20 @@ fn a_row_is_sent_as_often_as_an_order_and_no_more() {
     november.send().expect_exit(0);
     november.expect_true_results();
 }
+
+/// What is unknown decides the exit code, and does not hide that the key was refused: asking again would not mend that.
+#[test]
+fn a_refused_key_is_told_beside_what_is_unknown() {
+    let shop = Shop::open_with(&["--latency", "30ms"])
+        .set("ONECLICKDZ_CONCURRENCY", "2")
+        .switches(["check_ref=missing", "list=missing"])
+        .faults(["answer_lost@1"]);
+    let november = shop.sheet("november.csv").customers(60);
+    let running = november.start(&[]);
+    shop.provider
+        .await_books("some POSTs", |books| books.calls("send") >= 6);
+    shop.provider.set_switch("key_enabled=off");
+    let ended = running.finish().expect_exit(6).expect_error("outcome_unknown");
+    assert_eq!(ended.json()["stopped"], "auth", "{ended:?}");
+    ended.expect_hint("besides: ").expect_hint("the API key");
+}

@@ -209,6 +209,13 @@ impl Summary<'_> {
         let errors: Vec<_> = errors.into_iter().flatten().collect();
         let worst = ExitCode::worst(errors.iter().map(Error::exit_code));
         let gravest = errors.into_iter().find(|error| error.exit_code() == worst)?;
+        // What has stopped the run is told beside what weighs more: a refused key is not mended by asking again.
+        let stopped = self.stopped().filter(|stopped| stopped.code != gravest.code);
+        let besides = stopped.map(|stopped| (format!("besides: {}", stopped.message), stopped.hints));
+        let gravest = match besides {
+            Some((besides, hints)) => hints.into_iter().fold(gravest.hint(besides), Error::hint),
+            None => gravest,
+        };
         let continues = self.continuing().filter(|hint| !gravest.hints.contains(hint));
         Some(gravest.maybe_hint(self.warning()).maybe_hint(continues))
     }

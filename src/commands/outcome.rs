@@ -4,6 +4,7 @@ use crate::api::{AuthFault, Fault};
 use crate::config::shell_word;
 use crate::domain::{Order, Period, Ref, State};
 use crate::error::{Error, ExitCode, Kind, Result};
+use crate::output::Printer;
 use crate::stop::Signal;
 use crate::topup::{Asked, Standing, Trouble, Unrecorded};
 
@@ -29,6 +30,20 @@ pub(super) fn refuse_no_time(period: Period) -> Result<()> {
         return Err(Error::usage("period", message).hint("`--since` comes before `--until`"));
     }
     Ok(())
+}
+
+/// How something has ended, and whether that could be shown: what is to be told of it weighs more than what could not be
+/// shown.
+pub(super) fn ended(printer: &Printer, shown: Result<()>, ended: Result<ExitCode>) -> Result<ExitCode> {
+    match (ended, shown) {
+        (Ok(ExitCode::Success), shown) => shown.map(|()| ExitCode::Success),
+        (ended, shown) => {
+            if let Err(unshown) = shown {
+                printer.warn(&unshown.message);
+            }
+            ended
+        }
+    }
 }
 
 /// The ledger failed while an order was on its way: what is known is said, since nothing has stored it.

@@ -163,6 +163,18 @@ fn what_is_unknown_is_told_where_stdout_is_full() {
         .expect_exit(6)
         .expect_error("outcome_unknown")
         .expect_said(["can't be written to stdout"]);
+    // Asked about they are proved absent, and planned again.
+    for (line, code) in [
+        ("oneclick ref check > /dev/full", 8),
+        (
+            "oneclick send --plan PREPAID_DJEZZY --phone 0778037340 --amount 700 > /dev/full",
+            6,
+        ),
+    ] {
+        shop.shell(line)
+            .expect_exit(code)
+            .expect_said(["can't be written to stdout"]);
+    }
 }
 
 /// What was surely not delivered stands in a sheet of its own: mended, it is sent, and nothing else with it.

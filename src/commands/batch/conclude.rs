@@ -10,7 +10,7 @@ use super::report::Report;
 use super::{Job, LeftOut, unprintable};
 use crate::batch::{Outcome, Stopped};
 use crate::commands::link::Connected;
-use crate::commands::outcome::{auth_error, interrupted};
+use crate::commands::outcome::{auth_error, ended, interrupted};
 use crate::domain::{Money, State};
 use crate::error::{Error, ExitCode, Kind, Result};
 use crate::ledger::Batch;
@@ -70,16 +70,9 @@ pub(super) async fn conclude(
     };
     let is_unfinished = summary.count(|state| state == State::Planned) > 0 || summary.open() > 0;
     summary.next = is_unfinished.then(|| job.next_command());
-    // What can't be shown takes nothing from what is to be told.
     let shown = summary.show();
-    match (summary.verdict(), shown) {
-        (Some(error), Ok(())) => Err(error),
-        (Some(error), Err(unshown)) => {
-            job.session.printer.warn(&unshown.message);
-            Err(error)
-        }
-        (None, shown) => shown.map(|()| ExitCode::Success),
-    }
+    let verdict = summary.verdict().map_or(Ok(ExitCode::Success), Err);
+    ended(&job.session.printer, shown, verdict)
 }
 
 impl Summary<'_> {

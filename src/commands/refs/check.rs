@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::api::{Fault, read_data, read_seen};
 use crate::commands::link::Connected;
-use crate::commands::outcome::{asked_error, exit_code, unprintable, unrecorded, verdict};
+use crate::commands::outcome::{asked_error, ended, exit_code, unprintable, unrecorded, verdict};
 use crate::commands::send::tell;
 use crate::commands::session::Session;
 use crate::domain::{Money, Operator, Order, Ref, Seen, State};
@@ -42,13 +42,16 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
     let standings = ask_all(session, request, &connected, orders, &progress).await?;
     progress.finish();
     let orders: Vec<_> = standings.iter().map(|standing| standing.order.clone()).collect();
-    if strangers.is_empty() || !orders.is_empty() {
-        session.printer.list(orders_table(&orders)).map_err(unprintable)?;
-    }
+    let shown = if strangers.is_empty() || !orders.is_empty() {
+        session.printer.list(orders_table(&orders)).map_err(unprintable)
+    } else {
+        Ok(())
+    };
     if request.refs.len() != 1 {
         sum_up(session, &orders, &was_open);
     }
-    conclude(session, &connected, &standings, strangers).await
+    let verdict = conclude(session, &connected, &standings, strangers).await;
+    ended(&session.printer, shown, verdict)
 }
 
 fn open_refs<'a>(orders: impl Iterator<Item = &'a Order>) -> BTreeSet<Ref> {

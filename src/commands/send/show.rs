@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Offer, Request};
 use crate::commands::link::Connected;
-use crate::commands::outcome::{typed, unprintable, verdict};
+use crate::commands::outcome::{ended, typed, unprintable, verdict};
 use crate::commands::session::Session;
 use crate::domain::{Money, Ref, State};
 use crate::error::{ExitCode, Result};
@@ -44,7 +44,7 @@ pub(super) fn conclude(
             Cell::maybe(balance, dzd),
             json!(balance.map(|money| money.to_string())),
         );
-    session.printer.record(record).map_err(|error| {
+    let shown = session.printer.record(record).map_err(|error| {
         let reference = &order.intent.reference;
         unprintable(error)
             .hint(format!(
@@ -53,11 +53,9 @@ pub(super) fn conclude(
                 typed(reference)
             ))
             .about(reference)
-    })?;
-    match verdict(standing) {
-        None => Ok(ExitCode::Success),
-        Some(error) => Err(error),
-    }
+    });
+    let verdict = verdict(standing).map_or(Ok(ExitCode::Success), Err);
+    ended(&session.printer, shown, verdict)
 }
 
 /// Money with its unit, for people.

@@ -131,19 +131,24 @@ pub(super) fn shared_fault(answer: &Answer) -> Option<Fault> {
         (429, _) | (_, "RATE_LIMIT_EXCEEDED") | (503, "AUTH_UNAVAILABLE") => {
             Some(Fault::Wait(answer.retry_after))
         }
-        (401, _)
-        | (
-            400..=499,
-            "MISSING_ACCESS_TOKEN"
+        (401, _) => Some(Fault::Auth(auth_fault(answer))),
+        (400..=499, code) if refuses_the_key(code) => Some(Fault::Auth(auth_fault(answer))),
+        (403, code) if is_permission(code) => Some(Fault::Auth(auth_fault(answer))),
+        _ => None,
+    }
+}
+
+/// The codes that the API's pages name for a key that is missing, wrong, blocked or switched off.
+pub(super) fn refuses_the_key(code: &str) -> bool {
+    matches!(
+        code,
+        "MISSING_ACCESS_TOKEN"
             | "INVALID_ACCESS_TOKEN"
             | "ERR_AUTH"
             | "IP_BLOCKED"
             | "IP_NOT_ALLOWED"
-            | "API_DISABLED",
-        ) => Some(Fault::Auth(auth_fault(answer))),
-        (403, code) if is_permission(code) => Some(Fault::Auth(auth_fault(answer))),
-        _ => None,
-    }
+            | "API_DISABLED"
+    )
 }
 
 /// A 403 speaks of permission, balance or a duplicate (API page `error-handling`). One that is neither of the

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::answer::{Answer, Envelope, ErrorBody, Exchange, Outcome};
-use super::fault::{AuthFault, Fault, shared_fault};
+use super::fault::{AuthFault, Fault, refuses_the_key, shared_fault};
 use super::wire;
 use crate::domain::{Money, Ref, TopupId};
 
@@ -178,10 +178,7 @@ fn is_about_the_key(code: &str) -> bool {
         "READ_ONLY",
         "READONLY",
     ];
-    matches!(
-        code,
-        "ERR_AUTH" | "IP_BLOCKED" | "IP_NOT_ALLOWED" | "API_DISABLED"
-    ) || words.iter().any(|word| code.contains(word))
+    refuses_the_key(code) || words.iter().any(|word| code.contains(word))
 }
 
 #[cfg(test)]

@@ -82,10 +82,10 @@ impl Ledger {
         let owner = self.owner_name()?;
         let (request, at) = (rules.request, to_the_millisecond(rules.at));
         let (its_owner, its_account, its_batch) = (owner.to_owned(), account.clone(), batch.clone());
-        let ahead = match &batch.sheet {
-            Some(sheet) => Some(Ahead::read(&self.reader(), sheet.id, limit)?),
-            None => None,
-        };
+        let ahead = batch.sheet.as_ref();
+        let ahead = ahead
+            .map(|sheet| Ahead::read(&self.reader(), sheet.id, limit))
+            .transpose()?;
         let (mut claims, claimed) = self
             .writer
             .write_whole(move |connection| {

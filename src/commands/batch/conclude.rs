@@ -276,12 +276,7 @@ impl Summary<'_> {
             Error::new(
                 Kind::Unknown,
                 "outcome_unknown",
-                format!(
-                    "of {} it is not known whether {} made: {}",
-                    rows_of(orders),
-                    were(orders, "it was", "they were"),
-                    self.standing()
-                ),
+                format!("{}: {}", not_known(orders), self.standing()),
             )
             .hint("the same command asks again, and so does `oneclick ref check`; what stays unknown, the provider's support can tell, and `oneclick ref settle` stores")
         })
@@ -395,6 +390,12 @@ impl Summary<'_> {
             .hint("make room, then type the same command again: it writes them anew from the ledger"),
         )
     }
+}
+
+/// What is to be said of rows in doubt.
+pub(super) fn not_known(rows: u64) -> String {
+    let were_they = were(rows, "it was", "they were");
+    format!("of {} it is not known whether {were_they} made", rows_of(rows))
 }
 
 /// `38 fulfilled, 2 refunded`.

@@ -265,12 +265,7 @@ impl Job<'_> {
         };
         if in_doubt > 0 {
             error.kind = Kind::Unknown;
-            error.message = format!(
-                "{}; of {} it is not known whether {} made",
-                error.message,
-                preview::rows_of(in_doubt),
-                preview::were(in_doubt, "it was", "they were")
-            );
+            error.message = format!("{}; {}", error.message, conclude::not_known(in_doubt));
         }
         error.hint(standing).hint(continues)
     }

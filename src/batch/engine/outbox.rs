@@ -1,10 +1,10 @@
 //! Rows on their way out: each stands in the ledger as `sending`, and leaves over the first connection that is free.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc};
 
 use crate::ledger::Written;
 use crate::topup::{self, Desk, Halt, RowSent};
@@ -30,6 +30,8 @@ pub(super) struct Outbox {
     hands: Arc<Semaphore>,
     /// Rows whose answers are awaited.
     away: AtomicUsize,
+    /// Whether a connection has waited for a row since that was last asked.
+    has_starved: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -45,6 +47,7 @@ impl Outbox {
             added: Semaphore::new(0),
             hands: Arc::new(Semaphore::new(connections * IN_HAND_PER_CONNECTION)),
             away: AtomicUsize::new(0),
+            has_starved: AtomicBool::new(false),
         }
     }
 
@@ -81,19 +84,36 @@ impl Outbox {
         self.rows().is_closed
     }
 
+    /// How many rows are on the way: their answers are awaited.
+    pub fn away(&self) -> usize {
+        self.away.load(Ordering::Relaxed)
+    }
+
     /// Whether no answer is awaited.
     pub fn is_idle(&self) -> bool {
-        self.away.load(Ordering::Relaxed) == 0
+        self.away() == 0
+    }
+
+    /// Whether a connection has had to wait for a row since this was last asked.
+    pub fn take_starved(&self) -> bool {
+        self.has_starved.swap(false, Ordering::Relaxed)
     }
 
     /// Waits until there may be a row; false when there will be no more.
     async fn ready(&self) -> bool {
-        match self.added.acquire().await {
-            Ok(row) => {
+        let added = match self.added.try_acquire() {
+            Err(TryAcquireError::NoPermits) => {
+                self.has_starved.store(true, Ordering::Relaxed);
+                self.added.acquire().await.ok()
+            }
+            added => added.ok(),
+        };
+        match added {
+            Some(row) => {
                 row.forget();
                 true
             }
-            Err(_) => false,
+            None => false,
         }
     }
 
@@ -220,5 +240,17 @@ mod tests {
         assert!(away.is_some() && !outbox.is_idle());
         drop(away);
         assert!(outbox.is_idle());
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_waits_for_a_row_take_starved() {
+        let outbox = Outbox::new(1);
+        outbox.add(vec![row("r-1")]);
+        assert_eq!(taken(&outbox).await.as_deref(), Some("r-1"));
+        assert!(!outbox.take_starved());
+        let (next, ()) = tokio::join!(taken(&outbox), async { outbox.add(vec![row("r-2")]) });
+        assert_eq!(next.as_deref(), Some("r-2"));
+        assert!(outbox.take_starved());
+        assert!(!outbox.take_starved());
     }
 }

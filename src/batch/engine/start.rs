@@ -79,9 +79,12 @@ impl Engine<'_> {
             return;
         }
         self.is_claiming = true;
-        let waiting = u32::try_from(self.outbox.len()).unwrap_or(u32::MAX);
+        let unanswered = u32::try_from(self.outbox.len() + self.outbox.away()).unwrap_or(u32::MAX);
+        let answered = self.claimed.saturating_sub(unanswered);
         self.ahead
-            .claiming(Instant::now(), self.claimed.saturating_sub(waiting));
+            .claiming(Instant::now(), answered, self.outbox.take_starved());
+        // What has just been learnt holds for this claim, too.
+        let room = room.max(self.claimable());
         let (desk, batch, cursor) = (Arc::clone(&self.desk), Arc::clone(&self.batch), self.cursor);
         let (window, caps) = (self.options.repeat_window, self.options.caps);
         self.tasks

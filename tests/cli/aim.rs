@@ -173,6 +173,27 @@ fn the_command_that_goes_on_with_a_batch_has_each_word_once() {
     sheet.expect_each_paid_once();
 }
 
+/// Such a name needs a `--` before it, and what is added to the words must not land behind that.
+#[test]
+fn a_sheet_that_is_named_like_a_flag_is_gone_on_with() {
+    let shop = Shop::open_with(&["--balance", "500"]);
+    let sheet = shop.sheet("-x.csv").customers(12);
+    let words = ["batch", "--yes", "--until-empty", "-o", "json", "--", "-x.csv"];
+    let next = shop.run(&words).expect_exit(9).next();
+    shop.provider.deposit(5_000);
+    shop.shell(&next).expect_exit(0);
+    sheet.expect_each_paid_once();
+
+    let _refused = shop.sheet("-y.csv").row("0600000001,500");
+    for label in ["--label=-y", "--label=y"] {
+        let ended = shop
+            .run(&["batch", "--yes", label, "--", "-y.csv"])
+            .expect_exit(5);
+        let retry = command_behind(&ended.stderr, "then send them: ");
+        shop.shell(&format!("{retry} --dry-run")).expect_exit(0);
+    }
+}
+
 #[test]
 fn the_rows_that_were_not_delivered_are_sent_by_the_account_that_was_meant() {
     for (shop, words) in kinds() {

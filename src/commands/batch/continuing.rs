@@ -3,62 +3,106 @@
 use super::{Job, PlanCell};
 use crate::config::shell_word;
 
+/// What says that no flag comes behind it.
+const END_OF_FLAGS: &str = "--";
+
 impl Job<'_> {
     /// The command line that sends the file of rows to be retried, for the same account.
     pub(super) fn retry_command(&self, retry: &str) -> String {
-        let mut words = vec!["oneclick".to_owned()];
+        let mut line = Line::default();
         if self.session.simulates {
-            words.push("--simulate".to_owned());
+            line.word("--simulate");
         }
         if let Some(profile) = &self.session.config.profile {
-            words.extend(["--profile".to_owned(), profile.value.clone()]);
+            line.flag("--profile", &profile.value);
         }
-        words.extend(["batch".to_owned(), retry.to_owned()]);
+        line.word("batch");
+        line.file(retry);
         // The file has the cells of the sheet: what flags have filled is not in it.
         if let Some(plan) = &self.sending.plan {
-            let plan = match plan {
-                PlanCell::Auto => "auto".to_owned(),
-                PlanCell::Code(code) => code.to_string(),
-            };
-            words.extend(["--plan".to_owned(), plan]);
+            line.flag(
+                "--plan",
+                match plan {
+                    PlanCell::Auto => "auto",
+                    PlanCell::Code(code) => code.as_str(),
+                },
+            );
         }
         if let Some(amount) = self.sending.amount {
-            words.extend(["--amount".to_owned(), amount.to_string()]);
+            line.flag("--amount", &amount.to_string());
         }
         // Under the file's own name it would be the batch of another label.
         if let Some(label) = &self.sending.label {
-            words.extend(["--label".to_owned(), format!("{label}.retry")]);
+            line.flag("--label", &format!("{label}.retry"));
         }
-        line_of(&words)
+        line.typed()
     }
 
     /// The command line to be typed again: what was typed, without what belonged to one run only.
     pub(super) fn next_command(&self) -> String {
-        let mut words = vec!["oneclick".to_owned()];
+        let mut line = Line::default();
         for word in &self.sending.typed {
             if word == "-" && self.file.is_stdin() {
-                words.push(self.file.resumed_from().display().to_string());
-                continue;
+                line.file(&self.file.resumed_from().display().to_string());
+            } else {
+                line.word(word);
             }
-            words.push(word.clone());
         }
         if self.file.is_stdin() {
             if self.sending.label.is_none() {
-                words.extend(["--label".to_owned(), self.label.to_string()]);
+                line.flag("--label", self.label.as_str());
             }
             if self.sending.results.is_none() {
-                words.extend(["--results".to_owned(), self.file.results.display().to_string()]);
+                line.flag("--results", &self.file.results.display().to_string());
             }
         }
         // That of the sheet holds however much of it is left; before it is known, what was typed does.
         if let Some(total) = self.confirmed.get().or(self.sending.confirm_total.as_ref()) {
-            words.extend(["--confirm-total".to_owned(), total.to_string()]);
+            line.flag("--confirm-total", &total.to_string());
         }
-        line_of(&words)
+        line.typed()
     }
 }
 
-fn line_of(words: &[String]) -> String {
-    let words: Vec<_> = words.iter().map(|word| shell_word(word)).collect();
-    words.join(" ")
+/// A command line of ours, word by word.
+#[derive(Debug, Default)]
+struct Line {
+    words: Vec<String>,
+}
+
+impl Line {
+    fn word(&mut self, word: &str) {
+        self.words.push(word.to_owned());
+    }
+
+    /// A file's name that looks like a flag is none with its directory before it.
+    fn file(&mut self, name: &str) {
+        let looks_like_a_flag = name.starts_with('-');
+        self.word(&if looks_like_a_flag {
+            format!("./{name}")
+        } else {
+            name.to_owned()
+        });
+    }
+
+    /// A flag with its value, before the word behind which there are none. A value that looks like a flag is joined to
+    /// its own.
+    fn flag(&mut self, name: &str, value: &str) {
+        let words = if value.starts_with('-') {
+            vec![format!("{name}={value}")]
+        } else {
+            vec![name.to_owned(), value.to_owned()]
+        };
+        let end = self.words.iter().position(|word| word == END_OF_FLAGS);
+        let place = end.unwrap_or(self.words.len());
+        self.words.splice(place..place, words);
+    }
+
+    /// The line as it is typed.
+    fn typed(&self) -> String {
+        let words = ["oneclick"]
+            .into_iter()
+            .chain(self.words.iter().map(String::as_str));
+        words.map(shell_word).collect::<Vec<_>>().join(" ")
+    }
 }

@@ -3,6 +3,7 @@
 
 mod ahead;
 mod answers;
+mod doubt;
 mod lost;
 mod outbox;
 mod start;
@@ -25,6 +26,7 @@ use crate::ledger::{Batch, CapPassed, Caps, ClaimCursor, Claims};
 use crate::stop::Signal;
 use crate::topup::{self, Desk, Halt, RowAnswer, Standing, Unrecorded};
 use ahead::Ahead;
+use doubt::Doubt;
 use lost::Lost;
 use outbox::{Outbox, Sent};
 
@@ -67,6 +69,8 @@ pub enum Stopped {
     Limit,
     /// The provider can't be reached.
     Unavailable(String),
+    /// Neither its answers nor its lists and checks tell what became of row after row.
+    Unresolved(String),
     /// Asked to stop.
     Interrupted(Signal),
 }
@@ -75,7 +79,7 @@ impl Stopped {
     /// Whether the provider is not asked any more either.
     fn is_hard(&self) -> bool {
         match self {
-            Self::Auth(_) | Self::Unavailable(_) | Self::Interrupted(_) => true,
+            Self::Auth(_) | Self::Unavailable(_) | Self::Unresolved(_) | Self::Interrupted(_) => true,
             Self::EmptyWallet | Self::Cap(_) | Self::Limit => false,
         }
     }
@@ -141,6 +145,7 @@ pub async fn run(
         first_sent: None,
         began_at,
         lost: Lost::default(),
+        doubt: Doubt::default(),
         recovering: HashMap::new(),
         found,
         finds,
@@ -199,6 +204,8 @@ struct Engine<'a> {
     began_at: Timestamp,
     /// Lost rows that wait to be asked for.
     lost: Lost,
+    /// How many of the last rows were left in doubt.
+    doubt: Doubt,
     /// Rows that are being asked for, and where they stand as far as sweeps have told.
     recovering: HashMap<Ref, State>,
     found: mpsc::Sender<Found>,
@@ -234,6 +241,9 @@ impl Engine<'_> {
         let stop = self.desk.stop.clone();
         let (mut is_told, mut sent) = (false, Vec::new());
         loop {
+            if self.has_come_to_nothing()? {
+                self.stop(Stopped::Unresolved(self.doubt.why()));
+            }
             // Rows that were claimed, or held up, when everything stopped.
             if !self.is_open_for_sends() || self.outbox.is_closed() {
                 self.put_back().await;
@@ -306,8 +316,33 @@ impl Engine<'_> {
             && self.failure.is_none()
     }
 
+    /// Whether rows wait until something is known of those that are in doubt.
+    fn is_holding(&self) -> bool {
+        self.doubt.is_grave() && (self.is_open() || self.outbox.len() > 0)
+    }
+
+    /// Whether all that are in doubt have been asked about, and nothing has come of it.
+    fn has_come_to_nothing(&mut self) -> topup::Result<bool> {
+        let is_holding = self.is_holding() && !self.outbox.is_closed();
+        if !is_holding || !self.is_at_rest() || !self.finds.is_empty() || !self.lost.is_empty() {
+            return Ok(false);
+        }
+        Ok(!self.has_lost_rows()?)
+    }
+
+    /// Whether there are rows in doubt that are not asked about and don't wait for that; then a sweep is due.
+    fn has_lost_rows(&mut self) -> topup::Result<bool> {
+        let known = self.recovering.len() + self.lost.len();
+        let limit = u32::try_from(known).unwrap_or(u32::MAX).saturating_add(1);
+        let has_some = self.desk.ledger.lost_rows(&self.batch, limit)?.len() > known;
+        if has_some {
+            self.schedule.lost(Instant::now());
+        }
+        Ok(has_some)
+    }
+
     fn phase(&self) -> Phase {
-        let is_sending = self.is_open() || self.out > 0;
+        let is_sending = (self.is_open() || self.out > 0) && !self.is_holding();
         if is_sending {
             Phase::Sending
         } else {
@@ -315,8 +350,8 @@ impl Engine<'_> {
         }
     }
 
-    /// Whether no answer is awaited any more, and none is left to be stored. For a run that has failed: what a fallen task
-    /// had in hand is not counted down.
+    /// Whether no answer is awaited any more, and none is left to be stored. It also holds for a run that has failed: what
+    /// a fallen task had in hand is not counted down.
     fn is_at_rest(&self) -> bool {
         let is_idle = self.tasks.is_empty() && self.outbox.is_idle();
         is_idle && self.sent.is_empty() && self.answered.is_empty()
@@ -336,8 +371,7 @@ impl Engine<'_> {
         if self.is_open() || !self.lost.is_empty() || self.has_old && self.options.waits {
             return Ok(false);
         }
-        if !self.desk.ledger.lost_rows(&self.batch, 1)?.is_empty() {
-            self.schedule.lost(Instant::now());
+        if self.has_lost_rows()? {
             return Ok(false);
         }
         if !self.options.waits || self.accepted == 0 {

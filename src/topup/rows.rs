@@ -24,6 +24,14 @@ pub struct RowAnswer(Box<(Order, Change)>);
 #[derive(Debug)]
 pub struct RowOpen(Box<Sent>);
 
+impl RowOpen {
+    /// What came back, where that doesn't tell what became of the request.
+    pub fn doubt(&self) -> Option<&str> {
+        let meaning = &self.0.meaning;
+        matches!(meaning.next, Next::Recover { .. }).then_some(meaning.why.as_str())
+    }
+}
+
 impl Desk {
     /// Claims up to `limit` rows of a batch: they stand in the ledger as `sending` when this returns.
     pub async fn claim(

@@ -6,6 +6,7 @@ mod asking;
 mod audit;
 mod batch;
 mod batch_crash;
+mod batch_doubt;
 mod batch_hostile;
 mod batch_lost;
 mod batch_repeats;

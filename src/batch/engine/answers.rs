@@ -23,6 +23,10 @@ impl Engine<'_> {
                 self.answered.push(answer);
             }
             Ok(RowSent::Open(open)) => {
+                if let Some(why) = open.doubt() {
+                    self.doubt.left(why);
+                    self.outbox.hold(self.is_holding());
+                }
                 self.open += 1;
                 self.go_on(open, sent.hand);
             }
@@ -186,6 +190,8 @@ impl Engine<'_> {
         {
             return;
         }
+        self.doubt.moved(from, order.state);
+        self.outbox.hold(self.is_holding());
         if from == State::Accepted {
             self.accepted = self.accepted.saturating_sub(1);
         }
@@ -198,8 +204,14 @@ impl Engine<'_> {
 
     fn swept(&mut self, report: Report) {
         self.is_wide |= report.is_blind;
-        if self.phase() == Phase::Settling && self.recovering.is_empty() {
-            self.recount();
+        if self.phase() == Phase::Settling {
+            if self.recovering.is_empty() {
+                self.recount();
+            }
+            // Some may have been too young for this sweep.
+            if let Err(failure) = self.has_lost_rows() {
+                self.fail(failure);
+            }
         }
         if let Some(auth) = report.refused {
             self.stop(Stopped::Auth(auth));

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, watch};
 
 use crate::ledger::Written;
 use crate::topup::{self, Desk, Halt, RowSent};
@@ -32,6 +32,8 @@ pub(super) struct Outbox {
     away: AtomicUsize,
     /// Whether a connection has waited for a row since that was last asked.
     has_starved: AtomicBool,
+    /// Whether rows wait although connections are free.
+    is_held: watch::Sender<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -48,6 +50,7 @@ impl Outbox {
             hands: Arc::new(Semaphore::new(connections * IN_HAND_PER_CONNECTION)),
             away: AtomicUsize::new(0),
             has_starved: AtomicBool::new(false),
+            is_held: watch::Sender::new(false),
         }
     }
 
@@ -77,6 +80,22 @@ impl Outbox {
     pub fn close(&self) {
         self.rows().is_closed = true;
         self.added.close();
+        self.hold(false);
+    }
+
+    /// Nothing leaves for now; or what was held leaves again.
+    pub fn hold(&self, is_held: bool) {
+        let is_held = is_held && !self.is_closed();
+        self.is_held
+            .send_if_modified(|was_held| std::mem::replace(was_held, is_held) != is_held);
+    }
+
+    /// Waits until rows may leave, or nothing leaves any more.
+    async fn released(&self) {
+        if *self.is_held.borrow() {
+            // It can't be gone: it is ours.
+            let _ = self.is_held.subscribe().wait_for(|is_held| !is_held).await;
+        }
     }
 
     /// Whether nothing leaves any more.
@@ -153,6 +172,7 @@ pub(super) async fn connection(desk: Arc<Desk>, outbox: Arc<Outbox>, answers: mp
         if !outbox.ready().await {
             return;
         }
+        outbox.released().await;
         // Whoever asks for a pause means all rows, not only the one that it answers.
         desk.client.limiter().unpaused().await;
         // From here on to the request nothing is awaited, so that nothing can have stopped everything meanwhile.

@@ -67,7 +67,7 @@ impl Engine<'_> {
     }
 
     pub(super) fn start_claim(&mut self) {
-        if self.is_claiming || !self.is_open() {
+        if self.is_claiming || !self.is_open() || self.is_holding() {
             return;
         }
         if self.options.limit.is_some_and(|limit| self.claimed >= limit) {

@@ -87,7 +87,7 @@ impl Summary<'_> {
     }
 
     fn stopped_word(&self) -> Option<&'static str> {
-        let Some(stopped) = &self.outcome.stopped else {
+        let Some(stopped) = self.what_stopped() else {
             // Not the run, but some of its rows.
             return (self.report.held_caps > 0).then_some("cap");
         };
@@ -96,7 +96,7 @@ impl Summary<'_> {
             Stopped::Auth(_) => "auth",
             Stopped::Cap(_) => "cap",
             Stopped::Limit => "limit",
-            Stopped::Unavailable(_) => "unavailable",
+            Stopped::Unavailable(_) | Stopped::Unresolved(_) => "unavailable",
             Stopped::Interrupted(crate::stop::Signal::Interrupt) => "interrupted",
             Stopped::Interrupted(crate::stop::Signal::Terminate) => "terminated",
         })
@@ -231,9 +231,16 @@ impl Summary<'_> {
         Some(format!("to go on: `{next}`"))
     }
 
+    /// What kept rows from being sent. Where none is left, doubts about the last ones have stopped nothing.
+    fn what_stopped(&self) -> Option<&Stopped> {
+        let has_rest = self.count(|state| state == State::Planned) > 0;
+        let stopped = self.outcome.stopped.as_ref();
+        stopped.filter(|stopped| has_rest || !matches!(stopped, Stopped::Unresolved(_)))
+    }
+
     fn stopped(&self) -> Option<Error> {
         let standing = self.standing();
-        Some(match self.outcome.stopped.as_ref()? {
+        Some(match self.what_stopped()? {
             Stopped::EmptyWallet => Error::new(
                 Kind::Limit,
                 "empty_wallet",
@@ -262,6 +269,12 @@ impl Summary<'_> {
                 format!("{why}; the rest stays planned: {standing}"),
             )
             .hint("check the network, then type the same command again"),
+            Stopped::Unresolved(why) => Error::new(
+                Kind::Unavailable,
+                "unresolved",
+                format!("{why}; the rest stays planned: {standing}"),
+            )
+            .hint("wait until the provider works again, or ask its support what that means, then type the same command again"),
             Stopped::Interrupted(signal) => interrupted(
                 *signal,
                 &format!("stopped; what was on its way has been stored: {standing}"),

@@ -146,7 +146,8 @@ pub async fn run(
         began_at,
         lost: Lost::default(),
         doubt: Doubt::default(),
-        recovering: HashMap::new(),
+        working: HashMap::new(),
+        recoveries: 0,
         found,
         finds,
         cursor: ClaimCursor::default(),
@@ -173,7 +174,7 @@ enum Done {
     /// The answers of so many rows.
     Stored(usize, topup::Result<Vec<Order>>),
     /// A row that its answer had left open.
-    Stands(topup::Result<Standing>),
+    Stands(Ref, topup::Result<Standing>),
     Recovered(Ref, topup::Result<Standing>),
     Swept(topup::Result<Report>),
 }
@@ -206,8 +207,11 @@ struct Engine<'a> {
     lost: Lost,
     /// How many of the last rows were left in doubt.
     doubt: Doubt,
-    /// Rows that are being asked for, and where they stand as far as sweeps have told.
-    recovering: HashMap<Ref, State>,
+    /// Rows that a task goes on with or asks for, and where they stand as far as has been told: no other task may take
+    /// them, and each move is told once.
+    working: HashMap<Ref, State>,
+    /// How many of them are asked for.
+    recoveries: usize,
     found: mpsc::Sender<Found>,
     finds: mpsc::Receiver<Found>,
     cursor: ClaimCursor,
@@ -332,7 +336,7 @@ impl Engine<'_> {
 
     /// Whether there are rows in doubt that are not asked about and don't wait for that; then a sweep is due.
     fn has_lost_rows(&mut self) -> topup::Result<bool> {
-        let known = self.recovering.len() + self.lost.len();
+        let known = self.working.len() + self.lost.len();
         let limit = u32::try_from(known).unwrap_or(u32::MAX).saturating_add(1);
         let has_some = self.desk.ledger.lost_rows(&self.batch, limit)?.len() > known;
         if has_some {

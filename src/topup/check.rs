@@ -18,6 +18,11 @@ impl Desk {
     /// Asks about an order once, as far as its state leaves anything to ask. One that is proved absent becomes
     /// `planned` again when it is a batch's row, and `cancelled` when it is a single one (design, section 2).
     pub async fn check(&self, order: Order, tell: Tell<'_>) -> Result<Standing> {
+        // It may have been read long ago, as one of many: who sends it now is what counts.
+        let order = match order.state {
+            State::Sending | State::Unknown => self.reread(&order)?,
+            _ => order,
+        };
         match order.state {
             State::Sending | State::Unknown if self.ledger.is_being_sent(&order) => {
                 Ok(Standing::with(order, Trouble::Busy))

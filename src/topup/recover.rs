@@ -164,13 +164,20 @@ impl Desk {
         }
     }
 
-    fn proved_absent(&self, order: &Order) -> Result<Recovered> {
-        let order = self.reread(order)?;
-        // Another process may have moved it while this one was asking.
-        Ok(if order.state == State::Unknown {
-            Recovered::Absent(Box::new(order))
-        } else {
-            recovered(Standing::of(order))
+    /// What was shown is an absence of the order as it was asked about. Somebody else may have sent it since, or have
+    /// heard of it: then it proves nothing, even where the order is `unknown` again.
+    fn proved_absent(&self, asked: &Order) -> Result<Recovered> {
+        let order = self.reread(asked)?;
+        Ok(match order.state {
+            State::Unknown if order.revision == asked.revision => Recovered::Absent(Box::new(order)),
+            State::Sending | State::Unknown if self.ledger.is_being_sent(&order) => {
+                standing(order, Trouble::Busy)
+            }
+            State::Unknown => {
+                let why = order.message.clone().unwrap_or_default();
+                standing(order, Trouble::Unresolved(why))
+            }
+            _ => recovered(Standing::of(order)),
         })
     }
 
@@ -291,3 +298,7 @@ fn recovered(standing: Standing) -> Recovered {
 fn standing(order: Order, trouble: Trouble) -> Recovered {
     recovered(Standing::with(order, trouble))
 }
+
+#[cfg(test)]
+#[path = "recover_tests.rs"]
+mod tests;

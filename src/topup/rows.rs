@@ -2,9 +2,9 @@
 
 use super::meaning::{Next, Patience};
 use super::send::{Asking, Sent, Wish};
-use super::{Desk, Result, Standing, Tell, Unrecorded};
+use super::{Desk, REF_TAKEN, Result, Standing, Tell, Unrecorded};
 use crate::api::Client;
-use crate::domain::{Order, State};
+use crate::domain::{Order, Ref, State};
 use crate::ledger::{Batch, Change, ClaimCursor, ClaimRules, Claims, Guard, LedgerError, Written};
 
 /// What came of the request of a row. Nothing of it is stored yet.
@@ -25,10 +25,16 @@ pub struct RowAnswer(Box<(Order, Change)>);
 pub struct RowOpen(Box<Sent>);
 
 impl RowOpen {
-    /// What came back, where that doesn't tell what became of the request.
+    /// The ref of the row.
+    pub fn reference(&self) -> &Ref {
+        &self.0.written.order.intent.reference
+    }
+
+    /// What came back, where that doesn't tell what became of the request. That a ref is taken tells enough.
     pub fn doubt(&self) -> Option<&str> {
         let meaning = &self.0.meaning;
-        matches!(meaning.next, Next::Recover { .. }).then_some(meaning.why.as_str())
+        let is_in_doubt = matches!(meaning.next, Next::Recover { .. }) && meaning.why != REF_TAKEN;
+        is_in_doubt.then_some(meaning.why.as_str())
     }
 }
 

@@ -168,3 +168,23 @@ fn a_refused_key_is_told_beside_what_is_unknown() {
     assert_eq!(ended.json()["stopped"], "auth", "{ended:?}");
     ended.expect_hint("besides: ").expect_hint("the API key");
 }
+
+/// Its first requests were lost, so that a refusal of the next one proves nothing: the row is asked about for long, by
+/// one question after the other, and no sweep has it sent meanwhile.
+#[test]
+fn a_row_that_is_asked_about_behind_a_refusal_is_not_sent_by_a_sweep() {
+    let shop = Shop::open().faults(["error_503_before"]);
+    let november = shop
+        .sheet("november.csv")
+        .columns("phone,plan,amount")
+        // It is waited for meanwhile, with one sweep after the other.
+        .row("0778037340,PREPAID_DJEZZY,500")
+        .row("0661234567,PREPAID_DJEZZY,500");
+    november.send().expect_exit(6);
+    shop.provider.set_faults(&[]);
+    shop.run(&["ref", "check"]);
+    assert_eq!(shop.states().get("planned"), Some(&2), "{:?}", shop.states());
+    shop.provider.set_switch("operator_check=on");
+    let posts = shop.books().calls("send");
+    november.send().expect_posts(posts + 2);
+}

@@ -76,14 +76,16 @@ impl Engine<'_> {
                     Err(failure) => self.fail(failure),
                 }
             }
-            Ok(Done::Stands(stands)) => {
+            Ok(Done::Stands(reference, stands)) => {
                 self.out -= 1;
                 self.open -= 1;
                 self.prove();
-                self.sent(State::Sending, stands);
+                let from = self.working.remove(&reference).unwrap_or(State::Sending);
+                self.sent(from, stands);
             }
             Ok(Done::Recovered(reference, recovered)) => {
-                let from = self.recovering.remove(&reference).unwrap_or(State::Unknown);
+                self.recoveries -= 1;
+                let from = self.working.remove(&reference).unwrap_or(State::Unknown);
                 self.sent(from, recovered);
             }
             Ok(Done::Swept(report)) => {
@@ -169,14 +171,15 @@ impl Engine<'_> {
         match found {
             Found::Moved(from, order) => {
                 // A sweep and a question may find the same row: it moves once from where it stood.
-                if let Some(known) = self.recovering.get_mut(&order.intent.reference) {
-                    *known = order.state;
-                }
+                let reference = &order.intent.reference;
+                let known = self.working.get_mut(reference);
+                let from = known.map_or(from, |known| std::mem::replace(known, order.state));
+                self.lost.forget(reference);
                 self.moved(from, &order);
             }
             Found::Waiting(why, length) => (self.tell)(Event::Waiting { why: &why, length }),
             Found::Lost(order) => {
-                if !self.recovering.contains_key(&order.intent.reference) {
+                if !self.working.contains_key(&order.intent.reference) {
                     self.lost.push(*order);
                 }
             }
@@ -205,7 +208,7 @@ impl Engine<'_> {
     fn swept(&mut self, report: Report) {
         self.is_wide |= report.is_blind;
         if self.phase() == Phase::Settling {
-            if self.recovering.is_empty() {
+            if self.working.is_empty() {
                 self.recount();
             }
             // Some may have been too young for this sweep.

@@ -21,19 +21,27 @@ impl Lost {
 
     /// The row that has waited longest.
     pub fn pop(&mut self) -> Option<Order> {
-        let order = self.waiting.pop_front()?;
-        self.refs.remove(&order.intent.reference);
-        Some(order)
+        loop {
+            let order = self.waiting.pop_front()?;
+            if self.refs.remove(&order.intent.reference) {
+                return Some(order);
+            }
+        }
+    }
+
+    /// A row that needs not be asked for any more.
+    pub fn forget(&mut self, reference: &Ref) {
+        self.refs.remove(reference);
     }
 
     /// How many wait.
     pub fn len(&self) -> usize {
-        self.waiting.len()
+        self.refs.len()
     }
 
     /// Whether none waits.
     pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.refs.is_empty()
     }
 }
 
@@ -55,5 +63,20 @@ mod tests {
         );
         lost.push(order("r-1"));
         assert!(!lost.is_empty());
+    }
+
+    #[test]
+    fn a_row_that_is_forgotten_comes_only_when_it_is_lost_again() {
+        let mut lost = Lost::default();
+        for reference in ["r-1", "r-2"] {
+            lost.push(order(reference));
+        }
+        lost.forget(&order("r-1").intent.reference);
+        assert_eq!(lost.len(), 1);
+        lost.push(order("r-1"));
+        lost.forget(&order("r-2").intent.reference);
+        assert_eq!(lost.len(), 1);
+        let mut next = || lost.pop().map(|order| order.intent.reference.as_str().to_owned());
+        assert_eq!([next(), next()], [Some("r-1".to_owned()), None]);
     }
 }

@@ -115,6 +115,8 @@ impl Engine<'_> {
     /// Goes on with a row that its answer has left open, while its connection sends others.
     pub(super) fn go_on(&mut self, open: RowOpen, hand: OwnedSemaphorePermit) {
         let (desk, found) = (Arc::clone(&self.desk), self.found.clone());
+        let reference = open.reference().clone();
+        self.working.insert(reference.clone(), State::Sending);
         self.tasks.spawn(async move {
             let tell = |event: &topup::Event<'_>| match event {
                 // A wait that finds no listener is told by the next one.
@@ -125,7 +127,7 @@ impl Engine<'_> {
             };
             let stands = desk.go_on_with_row(open, &tell).await;
             drop(hand);
-            Done::Stands(stands)
+            Done::Stands(reference, stands)
         });
     }
 
@@ -135,17 +137,18 @@ impl Engine<'_> {
         } else {
             RECOVERIES_MAX.max(self.options.connections)
         };
-        while self.is_open_for_questions() && self.recovering.len() < most {
+        while self.is_open_for_questions() && self.recoveries < most {
             let Some(order) = self.lost.pop() else {
                 return;
             };
             let reference = order.intent.reference.clone();
-            if self.recovering.contains_key(&reference) {
+            if self.working.contains_key(&reference) {
                 continue;
             }
-            // A later sweep may have found it while it waited.
             let order = match self.desk.ledger.find(&self.desk.account, &reference) {
                 Ok(Some(order)) if order.state == State::Unknown => order,
+                // The sweep that is under way may have found it, and tells of it then.
+                Ok(Some(order)) if self.is_sweeping => return self.lost.push(order),
                 Ok(Some(order)) => {
                     // Another command has asked about it meanwhile.
                     self.stands(State::Unknown, &order);
@@ -154,7 +157,8 @@ impl Engine<'_> {
                 Ok(None) => continue,
                 Err(failure) => return self.fail(failure.into()),
             };
-            self.recovering.insert(reference.clone(), State::Unknown);
+            self.working.insert(reference.clone(), State::Unknown);
+            self.recoveries += 1;
             let (desk, may_send_again) = (Arc::clone(&self.desk), self.may_send_again(&order));
             let sends = u32::from(self.is_of_this_run(&order));
             self.tasks.spawn(async move {

@@ -224,3 +224,27 @@ fn without_ledger_and_checks_orders_are_found_on_the_list() {
     november.send().expect_exit(0);
     november.expect_true_results();
 }
+
+/// As it comes from a results file: the ref that one line has in its cell is the one that another line gets.
+#[test]
+fn a_ref_that_another_line_is_given_stands_twice() {
+    let shop = Shop::open();
+    let november = shop
+        .sheet("november.csv")
+        .row("0778037340,500")
+        .row("0661234567,300");
+    november.send().expect_exit(0);
+    let refs = shop.ledger();
+    let reference = refs.keys().find(|reference| reference.contains("778037340"));
+    let reference = reference.or_fail("no ref");
+    for phone in ["0778037340", "0661234567"] {
+        let shop = Shop::open();
+        let november = shop
+            .sheet("november.csv")
+            .columns("phone,amount,ref")
+            .row(&format!("{phone},300,{reference}"))
+            .row("0778037340,500,");
+        let refused = november.send().expect_exit(2).expect_no_post();
+        assert!(refused.stderr.contains(reference.as_str()), "{refused:?}");
+    }
+}

@@ -324,6 +324,13 @@ impl<'a> Reading<'a> {
             );
             return None;
         }
+        if self.layout.is_guessed && !text.is_ascii() {
+            self.refuse(
+                column,
+                "the encoding of these letters can only be guessed, and another guess would make another order of the row; save the sheet as UTF-8",
+            );
+            return None;
+        }
         match text.parse::<Ref>() {
             Ok(reference) => {
                 self.tell(trick, column, reference.as_str());

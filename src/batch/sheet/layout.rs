@@ -30,6 +30,8 @@ pub(super) struct Layout {
     pub columns: Columns,
     /// Named columns that mean nothing here.
     pub unused: Vec<String>,
+    /// Whether its letters are read by an encoding that nothing but they themselves tells.
+    pub is_guessed: bool,
 }
 
 /// The separators that are tried; in a sheet of one column the first is as good as any.
@@ -61,7 +63,13 @@ pub(super) fn learn(path: &Path, survey: &Survey) -> Result<(Encoding, Layout), 
                 std::cmp::Ordering::Equal => survey.letters.encoding(),
             };
             let layout = if encoding == latin { in_latin } else { in_arabic };
-            Ok((encoding, layout?))
+            Ok((
+                encoding,
+                Layout {
+                    is_guessed: true,
+                    ..layout?
+                },
+            ))
         }
     }
 }
@@ -186,6 +194,7 @@ fn with_header(sample: &Sample, separator: u8) -> Result<Layout, SheetError> {
         has_sep_line: false,
         has_header: true,
         unused: unused.map(|(_, name)| name.clone()).collect(),
+        is_guessed: false,
         columns,
         header,
         width: sample.width,
@@ -221,6 +230,7 @@ fn without_header(sample: &Sample, separator: u8) -> Result<Layout, SheetError> 
             ..Columns::default()
         },
         unused: Vec::new(),
+        is_guessed: false,
     })
 }
 

@@ -167,11 +167,12 @@ impl Planner {
         mark_later(&mut lines, &mut mark)
     }
 
-    /// The same ref on two lines means one order: the later line is told.
+    /// The same ref on two lines means one order: the later line is told, or the one that has it in a cell where the other
+    /// one's is made of its phone, plan and amount.
     fn same_refs(&self) -> Result<()> {
         let mut sorted = self
             .connection
-            .prepare("SELECT row, ref FROM staged WHERE own_ref = 1 ORDER BY ref, row")?;
+            .prepare("SELECT row, ref FROM staged ORDER BY ref, own_ref, row")?;
         let mut mark = self
             .connection
             .prepare("UPDATE staged SET same_ref = ?2 WHERE row = ?1")?;

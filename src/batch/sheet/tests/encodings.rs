@@ -118,6 +118,25 @@ fn an_amount_with_arabic_currency_needs_the_right_encoding() {
     assert_eq!(seen(&bytes).brief(), ["0555123456 - 500 - -"]);
 }
 
+/// The guess is made for the whole file: another row, or the same text saved as UTF-8, would make another ref of it.
+#[test]
+fn a_ref_whose_letters_were_guessed_is_refused() {
+    for (encoding, reference) in [
+        (encoding_rs::WINDOWS_1256, "ا1"),
+        (encoding_rs::WINDOWS_1252, "é1"),
+    ] {
+        let text = format!("phone;amount;ref;note\n0778037340;500;{reference};x\n0555123456;500;r-2;café\n");
+        let (bytes, _, _) = encoding.encode(&text);
+        let seen = seen(&bytes);
+        let refusal = seen.refusal();
+        assert_eq!(refusal.line, 2);
+        assert!(refusal.reason.contains("UTF-8"), "{refusal:?}");
+        assert_eq!(seen.brief().len(), 1, "{seen:?}");
+        let seen = super::seen(&text);
+        assert_eq!(seen.brief().len(), 2, "{seen:?}");
+    }
+}
+
 #[test]
 fn a_second_mark_and_a_mark_before_sep_are_left_out() {
     let text = "\u{feff}\u{feff}phone;amount\n0555123456;500\n";

@@ -372,7 +372,7 @@ impl Engine<'_> {
         if !self.is_open_for_questions() {
             return Ok(true);
         }
-        if self.is_open() || !self.lost.is_empty() || self.has_old && self.options.waits {
+        if self.is_open() || !self.lost.is_empty() || self.has_old {
             return Ok(false);
         }
         if self.has_lost_rows()? {

@@ -223,7 +223,7 @@ impl Sweep<'_> {
         }
         let margin = if self.task.is_wide { MARGIN_WIDE } else { MARGIN };
         let (from, to) = (earlier(stretch.from, margin), later(stretch.to, margin));
-        let (mut seen, mut is_whole) = (HashSet::new(), false);
+        let (mut seen, mut is_whole, mut before) = (HashSet::new(), false, Vec::new());
         for number in 1.. {
             if self.is_over() {
                 return Ok(());
@@ -240,6 +240,10 @@ impl Sweep<'_> {
                 }
                 Err(SweptTo::End | SweptTo::Unclear(_)) => break,
             };
+            if page.is_again(&before) {
+                break;
+            }
+            before.clone_from(&page.page().texts);
             let is_last = page.is_last;
             let swept = self.desk.take_over(Some(self.batch), page).await?;
             if stretch.count <= KNOWN_MAX || seen.is_empty() {

@@ -71,6 +71,7 @@ pub(super) async fn open(desk: &Desk, range: &Range, tell: Tell<'_>) -> Result<R
 pub(super) async fn orders(desk: &Desk, reading: &Reading, tell: Tell<'_>) -> Result<()> {
     let between = (earlier(reading.theirs.0, MARGIN), margin_behind(desk, reading));
     let mut stretch = stretch(desk, reading, Listing::Orders, 1, between).await?;
+    let mut before = Vec::new();
     while stretch.end.is_none() {
         let (from, to) = stretch.between;
         let page = desk
@@ -82,6 +83,11 @@ pub(super) async fn orders(desk: &Desk, reading: &Reading, tell: Tell<'_>) -> Re
                 SweptTo::Unclear(why) => Halted::Unreadable(why),
                 SweptTo::End => Halted::Unreadable("the list has no such page".to_owned()),
             })?;
+        if page.is_again(&before) {
+            let why = "its list shows the same page again and again";
+            return Err(Halted::Unreadable(why.to_owned()));
+        }
+        before.clone_from(&page.page().texts);
         let shown = page.page();
         let stored = StoredPage {
             unreadable: count(shown.rows.saturating_sub(shown.orders.len())),

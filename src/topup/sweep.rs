@@ -85,6 +85,12 @@ impl ListPage {
     pub fn page(&self) -> &Page {
         &self.page
     }
+
+    /// Whether it shows the rows of the page before once more, and is not the last one either: a provider that does not
+    /// turn the pages would be asked for ever.
+    pub fn is_again(&self, before: &[String]) -> bool {
+        !self.is_last && self.page.texts == before && !before.is_empty()
+    }
 }
 
 impl Desk {
@@ -313,5 +319,31 @@ mod tests {
             ("b", "REFUNDED"),
         ];
         assert_eq!(told(&once).len(), once.len());
+    }
+
+    #[test]
+    fn a_page_that_comes_again_is_known_unless_it_is_the_last() {
+        let exchange = Exchange {
+            endpoint: crate::api::Endpoint::List,
+            path: String::new(),
+            request: None,
+            started_at: Timestamp::UNIX_EPOCH,
+            ended_at: Timestamp::UNIX_EPOCH,
+            outcome: crate::api::Outcome::NotSent(String::new()),
+        };
+        let page = |rows: &[&str], is_last| ListPage {
+            exchange: exchange.clone(),
+            page: Page {
+                texts: rows.iter().map(|row| (*row).to_owned()).collect(),
+                ..Page::default()
+            },
+            is_last,
+        };
+        let before = ["a".to_owned(), "b".to_owned()];
+        assert!(page(&["a", "b"], false).is_again(&before));
+        assert!(!page(&["a", "c"], false).is_again(&before));
+        assert!(!page(&["a", "b"], true).is_again(&before));
+        assert!(!page(&["a", "b"], false).is_again(&[]));
+        assert!(!page(&[], false).is_again(&[]));
     }
 }

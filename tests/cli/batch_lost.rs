@@ -188,3 +188,35 @@ fn a_row_that_is_asked_about_behind_a_refusal_is_not_sent_by_a_sweep() {
     let posts = shop.books().calls("send");
     november.send().expect_posts(posts + 2);
 }
+
+/// The money is spent elsewhere: what the provider does not know of stays planned, and is not called unknown.
+#[test]
+fn behind_an_empty_wallet_what_was_lost_is_planned_again() {
+    let shop = Shop::open_with(&["--balance", "1000"])
+        .set("ONECLICKDZ_SEND_TIMEOUT", "30s")
+        .faults(["hang_before"]);
+    // New rows leave at once, and the last money with them.
+    let november = (8..13).fold(cut_off(&shop), |sheet, row| {
+        sheet.row(&format!("{},100", number(row)))
+    });
+    shop.send_as("other", 700).expect_exit(0);
+    let ended = november.batch(&["--yes", "--until-empty"]).expect_exit(9);
+    assert_eq!(ended.rows("unknown"), 0, "{ended:?}");
+    assert_eq!(ended.rows("fulfilled"), 3, "{ended:?}");
+    assert_eq!(ended.rows("planned"), 10, "{ended:?}");
+    shop.provider.deposit(2_000);
+    shop.shell(&ended.next()).expect_exit(0);
+    assert_eq!(shop.books().orders(), 14);
+    shop.books().expect_no_doubles();
+}
+
+/// Nobody waits for the end of what was sent, and the next run looks once what has become of it.
+#[test]
+fn what_was_not_waited_for_is_looked_at_by_the_next_run() {
+    let shop = Shop::open();
+    let november = shop.sheet("november.csv").customers(5);
+    let left = november.batch(&["--yes", "--no-wait"]).expect_exit(8);
+    shop.provider.advance(600);
+    shop.shell(&left.next()).expect_exit(0).expect_posts(5);
+    november.expect_true_results();
+}

@@ -10,7 +10,7 @@ use super::super::sweeper::{self, Found, Task};
 use super::{Done, Engine, Stopped};
 use crate::domain::{Order, State};
 use crate::ledger::{Batch, Caps, ClaimCursor, Claims, Guard};
-use crate::topup::{self, Desk, RowOpen};
+use crate::topup::{self, Desk, Halt, RowOpen};
 
 /// Claimed rows that do not stand yet, for each connection: no more are claimed while the ledger lags behind.
 const OUT_PER_CONNECTION: usize = 24;
@@ -172,10 +172,12 @@ impl Engine<'_> {
         }
     }
 
-    /// Whether a lost row is sent again once it is proved absent, and not only asked about. What the sheet no longer has
-    /// is not; and where so many rows were asked for, what an earlier run has left is one of them only by a claim.
+    /// Whether a lost row is sent again once it is proved absent, and not only asked about: then it is planned again. What
+    /// the sheet no longer has is not sent, and nothing is behind an empty wallet; and where so many rows were asked for,
+    /// what an earlier run has left is one of them only by a claim.
     fn may_send_again(&self, order: &Order) -> bool {
-        order.row.is_some() && (self.options.limit.is_none() || self.is_of_this_run(order))
+        let is_wanted = self.options.limit.is_none() || self.is_of_this_run(order);
+        order.row.is_some() && is_wanted && !self.desk.halted.is(Halt::Sends)
     }
 
     fn is_of_this_run(&self, order: &Order) -> bool {
@@ -188,7 +190,8 @@ impl Engine<'_> {
             return None;
         }
         let accepted = if self.options.waits { self.accepted } else { 0 };
-        let is_first = self.has_old && self.options.waits;
+        // Also where nobody waits: what was sent earlier is looked at once.
+        let is_first = self.has_old;
         let due = self.schedule.next(self.phase(), accepted, is_first)?;
         if due > Instant::now() {
             return Some(due);
@@ -196,7 +199,7 @@ impl Engine<'_> {
         let task = Task {
             phase: self.phase(),
             with_reviews: is_first,
-            with_accepted: self.options.waits,
+            with_accepted: self.options.waits || is_first,
             is_wide: self.is_wide,
             before: self.schedule.last_sweep(),
         };

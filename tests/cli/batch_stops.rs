@@ -264,6 +264,37 @@ fn an_interrupt_awaits_slow_answers() {
     }
 }
 
+/// `nohup`, and a script's command in the background: what was ignored when the batch was started does not stop it, and
+/// what was not does.
+#[cfg(target_os = "linux")]
+#[test]
+fn signals_that_were_ignored_from_the_start_stay_ignored() {
+    for (ignored, sent, code) in [
+        ("HUP", &["HUP", "HUP"][..], 0),
+        ("INT", &["INT", "INT"], 0),
+        ("TERM", &["TERM", "TERM"], 0),
+        ("HUP INT", &["HUP", "INT", "TERM"], 143),
+        ("TERM", &["TERM", "INT"], 130),
+    ] {
+        let shop = slow_shop(&[]);
+        let november = shop.sheet("november.csv").customers(30);
+        let words = ["batch", "november.csv", "--yes", "-o", "json"];
+        let running = shop.start_ignoring(ignored, &words);
+        shop.provider
+            .await_books("the first POSTs", |books| books.calls("send") >= 6);
+        for signal in sent {
+            running.signal(signal);
+        }
+        let ended = running.finish().expect_exit(code);
+        if code == 0 {
+            assert_eq!(ended.rows("fulfilled"), 30, "{ended:?}");
+            november.expect_true_results();
+        } else {
+            assert!(ended.rows("planned") >= 15, "{ended:?}");
+        }
+    }
+}
+
 /// The second one leaves at once; what was on its way is found by the next run.
 #[test]
 fn a_second_interrupt_leaves_at_once() {

@@ -322,6 +322,39 @@ fn a_second_interrupt_leaves_at_once() {
     november.expect_each_paid_once();
 }
 
+/// A claim that was on its way to the ledger meets the cap of the day, which others have reached meanwhile. What the run
+/// was asked before is still the reason of its end.
+#[test]
+fn a_cap_takes_no_interrupts_place() {
+    let shop = Shop::open_with(&["--latency", "300ms"])
+        .set("ONECLICKDZ_CONCURRENCY", "1")
+        .set("ONECLICKDZ_MAX_PER_DAY", "1000");
+    shop.send_as("own", 900).expect_exit(0);
+    shop.rewrite("UPDATE orders SET sent_at = sent_at - 259200000 WHERE ref = 'own'");
+    let november = shop.sheet("november.csv").customers(5);
+    let running = november.start(&[]);
+    shop.await_states("a row on its way", |states| states.contains_key("sending"));
+    // Who writes holds up the claim that the first answer calls for.
+    let mut ledger = rusqlite::Connection::open(shop.ledger_path()).or_fail("no ledger");
+    let held = ledger
+        .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+        .or_fail("another writes");
+    held.execute(
+        "UPDATE orders SET sent_at = sent_at + 259200000 WHERE ref = 'own'",
+        [],
+    )
+    .or_fail("not paid");
+    shop.provider
+        .await_books("the first answer", |books| books.orders() == 2);
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    running.signal("INT");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    held.commit().or_fail("not paid");
+    let stopped = running.finish().expect_exit(130).expect_error("interrupted");
+    assert_eq!(stopped.json()["stopped"], "interrupted", "{stopped:?}");
+    assert_eq!(stopped.rows("planned"), 4, "{stopped:?}");
+}
+
 /// `--no-wait` leaves accepted rows to a later run.
 #[test]
 fn without_waiting_accepted_rows_are_8() {

@@ -98,7 +98,9 @@ impl Ignored {
     }
 
     fn has(self, number: i32) -> bool {
-        let bit = u32::try_from(number).ok().and_then(|number| number.checked_sub(1));
+        let bit = u32::try_from(number)
+            .ok()
+            .and_then(|number| number.checked_sub(1));
         let bit = bit.and_then(|bit| 1_u64.checked_shl(bit));
         bit.is_some_and(|bit| self.0 & bit != 0)
     }
@@ -110,7 +112,8 @@ mod tests {
 
     #[test]
     fn what_is_ignored_is_read_from_the_status_of_the_process() {
-        let ignored = Ignored::read("Name:\toneclick\nSigBlk:\tffffffffffffffff\nSigIgn:\t0000000000001001\n");
+        let ignored =
+            Ignored::read("Name:\toneclick\nSigBlk:\tffffffffffffffff\nSigIgn:\t0000000000001001\n");
         assert!(ignored.has(SIGHUP) && ignored.has(13));
         assert!(!ignored.has(SIGINT) && !ignored.has(SIGTERM));
         assert!(!ignored.has(0) && !ignored.has(-1) && !ignored.has(65));

@@ -256,7 +256,7 @@ impl<'a> Report<'a> {
             return Ok(Ok((0, None)));
         }
         let mut refs = Sha256::new();
-        let mut retry = match Retry::begin(&path, &self.layout) {
+        let mut retry = match Retry::begin(path, &self.layout) {
             Ok(retry) => retry,
             Err(error) => return Ok(Err(error)),
         };
@@ -270,7 +270,7 @@ impl<'a> Report<'a> {
             Ok(())
         })?;
         let (lines, refs) = (retry.lines(), aside::brief(refs));
-        let there = aside::digest(&path);
+        let there = aside::digest(path);
         let is_the_same = known.is_some_and(|(noted, _)| noted == refs);
         if written.is_ok() && is_the_same && (there.is_some() || lines == 0) {
             return Ok(Ok((lines, None)));
@@ -279,13 +279,13 @@ impl<'a> Report<'a> {
         Ok(written
             .and_then(|()| {
                 if there.is_some() && !is_ours {
-                    self.tell_moved(&path, &aside::put(&path)?);
+                    self.tell_moved(path, &aside::put(path)?);
                 }
                 retry.publish()
             })
             .and_then(|()| retry.finish())
             .map(|()| {
-                let bytes = aside::digest(&path).unwrap_or_default();
+                let bytes = aside::digest(path).unwrap_or_default();
                 (lines, Some(format!("{refs}|{bytes}")))
             }))
     }
@@ -525,19 +525,9 @@ impl Job<'_> {
         }
     }
 
-    /// `november.retry.csv` beside `november.results.csv`.
-    pub(super) fn retry_path(&self) -> std::path::PathBuf {
-        let results = &self.file.results;
-        let name = results
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let stem = name
-            .strip_suffix(".results.csv")
-            .or_else(|| name.strip_suffix(".csv"))
-            .unwrap_or(&name);
-        results.with_file_name(format!("{stem}.retry.csv"))
+    /// Where the rows go that are to be mended.
+    pub(super) fn retry_path(&self) -> &Path {
+        &self.file.retry
     }
 }
 

@@ -135,9 +135,8 @@ mod tests {
     }
 
     fn lines(count: usize) -> String {
-        (0..count)
-            .map(|number| format!("{{\"row\":{number}}}\n"))
-            .collect()
+        let lines: Vec<_> = (0..count).map(|row| format!("{{\"row\":{row}}}\n")).collect();
+        lines.concat()
     }
 
     fn text(page: &Mutex<Vec<u8>>) -> String {

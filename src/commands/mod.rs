@@ -14,6 +14,7 @@ pub mod refs;
 pub mod report;
 pub mod send;
 mod session;
+mod signals;
 pub mod simulate;
 
 use crate::config::Overrides;

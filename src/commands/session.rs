@@ -1,17 +1,15 @@
 //! What every command works with: the configuration, the printer, the clock, and being asked to stop.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use secrecy::SecretString;
-use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use super::Globals;
 use super::acting::Acting;
 use super::outcome::{interrupted, unprintable};
+use super::signals::Signals;
 use crate::api::{Client, ClientOptions, read_catalogue, without_key};
 use crate::clock::Clock;
 use crate::config::{BaseUrl, ColorChoice, Config, Env, OutputFormat, Overrides, Places, shell_word};
@@ -180,54 +178,6 @@ impl Session {
             let hint = "check the system's certificates, for example the package `ca-certificates`, or SSL_CERT_FILE";
             Error::new(Kind::Unavailable, "client", error.to_string()).hint(hint)
         })
-    }
-}
-
-/// Ctrl-C, SIGTERM and the terminal that is closed. One that comes before the last was seen to ends the process.
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-    hangup: tokio::signal::unix::Signal,
-    is_unseen: Arc<AtomicBool>,
-    /// Whether one has come.
-    has_come: bool,
-}
-
-impl Signals {
-    fn watch() -> Result<Self> {
-        let failed = |error: std::io::Error| Error::internal("signals can't be watched").because(error);
-        let is_unseen = Arc::new(AtomicBool::new(false));
-        for (number, code) in [(SIGINT, ExitCode::Interrupted), (SIGTERM, ExitCode::Terminated)] {
-            // The order matters: the check comes before the flag is set, so the first signal only sets it.
-            signal_hook::flag::register_conditional_shutdown(
-                number,
-                i32::from(code.number()),
-                Arc::clone(&is_unseen),
-            )
-            .map_err(failed)?;
-            signal_hook::flag::register(number, Arc::clone(&is_unseen)).map_err(failed)?;
-        }
-        // A file that has reached its limit is a write that fails, and is told like a full disk.
-        signal_hook::flag::register(SIGXFSZ, Arc::default()).map_err(failed)?;
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
-            terminate: signal(SignalKind::terminate()).map_err(failed)?,
-            hangup: signal(SignalKind::hangup()).map_err(failed)?,
-            is_unseen,
-            has_come: false,
-        })
-    }
-
-    /// The next one. A terminal that is closed asks to stop, and never to leave at once: shell and system both tell of it.
-    async fn next(&mut self) -> Signal {
-        let signal = tokio::select! {
-            _ = self.interrupt.recv() => Signal::Interrupt,
-            _ = self.terminate.recv() => Signal::Terminate,
-            _ = self.hangup.recv(), if !self.has_come => Signal::Terminate,
-        };
-        self.has_come = true;
-        self.is_unseen.store(false, Ordering::SeqCst);
-        signal
     }
 }
 

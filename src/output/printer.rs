@@ -9,7 +9,9 @@ use serde_json::Value;
 use super::aim::Aim;
 use super::bar::Bar;
 use super::chart::Chart;
+use super::data::Data;
 use super::failure::{describe, labelled};
+use super::feed::Feed;
 use super::json;
 use super::paint::{Label, Paint};
 use super::progress::{MARKER, Messages, Progress};
@@ -110,7 +112,7 @@ pub struct Printer {
     options: PrinterOptions,
     aim: Aim,
     terminal: Terminal,
-    stdout: Mutex<Sink>,
+    stdout: Data,
     messages: Arc<Mutex<Messages>>,
     stdin: Arc<Mutex<Box<dyn BufRead + Send>>>,
 }
@@ -125,12 +127,15 @@ impl Printer {
     pub fn on(options: PrinterOptions, terminal: Terminal, streams: Streams) -> Self {
         let stdout = Sink::new(streams.stdout, terminal.stdout_is_terminal);
         let stderr = Sink::new(streams.stderr, terminal.stderr_is_terminal);
+        let messages = Arc::new(Mutex::new(Messages::new(stderr)));
+        // The same terminal as that of the messages.
+        let beside = terminal.stdout_is_terminal.then(|| Arc::clone(&messages));
         Self {
             options,
             aim: Aim::default(),
             terminal,
-            stdout: Mutex::new(stdout),
-            messages: Arc::new(Mutex::new(Messages::new(stderr))),
+            stdout: Data::new(stdout, beside),
+            messages,
             stdin: Arc::new(Mutex::new(streams.stdin)),
         }
     }
@@ -233,12 +238,12 @@ impl Printer {
 
     /// Writes bytes of our own as they are: completions, the manual.
     pub fn raw(&self, bytes: &[u8]) -> io::Result<()> {
-        if self.terminal.stdout_is_terminal {
-            // The same terminal as that of the messages: data stands above what is being drawn.
-            lock(&self.messages).aside(|| lock(&self.stdout).write(bytes))
-        } else {
-            lock(&self.stdout).write(bytes)
-        }
+        self.stdout.write(bytes)
+    }
+
+    /// JSON lines that come while other work is under way.
+    pub fn feed(&self) -> io::Result<Feed> {
+        Feed::start(self.stdout.clone(), self.terminal.stdout_is_terminal)
     }
 
     /// Says what is being done; silent with `--quiet`.
@@ -355,7 +360,7 @@ impl Printer {
 }
 
 /// JSON as the reader of a stream may have it: people don't see what is invisible unless it is spelt out.
-fn safe_for(is_terminal: bool, text: &str) -> String {
+pub(super) fn safe_for(is_terminal: bool, text: &str) -> String {
     if is_terminal {
         json::escape_invisible(text)
     } else {

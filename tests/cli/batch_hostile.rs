@@ -272,6 +272,25 @@ fn a_sheet_without_a_good_row_is_told_what_would_help() {
     assert!(!error["hints"].to_string().contains("--skip-bad"), "{error}");
 }
 
+/// The rows to be mended stand beside the results, and never where the sheet stands.
+#[test]
+fn rows_to_be_mended_are_not_written_over_the_sheet() {
+    let shop = Shop::open();
+    let sheet = shop.sheet("r.retry.csv").customers(2);
+    let before = shop.read("r.retry.csv");
+    for results in ["r.csv", "r.results.csv", "./r.csv", "r"] {
+        sheet
+            .batch(&["--yes", "--results", results])
+            .expect_exit(2)
+            .expect_error("results_are_the_sheet")
+            .expect_no_post();
+        assert!(!shop.home().join(results).exists(), "{results}");
+    }
+    assert_eq!(shop.read("r.retry.csv"), before);
+    sheet.batch(&["--yes", "--results", "other.csv"]).expect_exit(0);
+    assert_eq!(shop.read("r.retry.csv"), before);
+}
+
 /// Results never stand where the ledger stands, however it is spelt; and what is no text is somebody's file, too.
 #[test]
 fn results_are_written_over_nothing_that_is_kept() {

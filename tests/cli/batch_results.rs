@@ -177,6 +177,24 @@ fn what_is_unknown_is_told_where_stdout_is_full() {
     }
 }
 
+/// Orders that stdout does not take as they end show in the exit code, and take nothing from the results; a reader that
+/// has gone is no failure.
+#[cfg(target_os = "linux")]
+#[test]
+fn lines_that_stdout_does_not_take_show_at_the_end() {
+    let shop = Shop::open();
+    for (name, target, code) in [("full.csv", "> /dev/full", 10), ("gone.csv", "| true", 0)] {
+        let sheet = shop.sheet(name).customers(20);
+        let line = format!("{{ oneclick batch {name} --yes --again -o jsonl; echo $? > code; }} {target}");
+        let ended = shop.shell(&line);
+        assert_eq!(shop.read("code").trim(), code.to_string(), "{ended:?}");
+        if code == 10 {
+            assert_eq!(ended.error()["code"], "results_unwritten", "{ended:?}");
+        }
+        assert_eq!(shop.records(&sheet.results()).len(), 20, "{ended:?}");
+    }
+}
+
 /// What was surely not delivered stands in a sheet of its own: mended, it is sent, and nothing else with it.
 #[test]
 fn the_retry_file_is_a_sheet() {

@@ -1,6 +1,8 @@
 //! What stops a batch halfway: money, key, network, signals. It says what is done, keeps the rest planned, and the
 //! command that it names goes on to the end.
 
+use serde_json::Value;
+
 use crate::outcome::Outcome;
 use crate::sheet::Sheet;
 use crate::support::{OrFail, Shop};
@@ -264,6 +266,37 @@ fn an_interrupt_awaits_slow_answers() {
     }
 }
 
+/// `nohup`, and a script's command in the background: what was ignored when the batch was started does not stop it, and
+/// what was not does.
+#[cfg(target_os = "linux")]
+#[test]
+fn signals_that_were_ignored_from_the_start_stay_ignored() {
+    for (ignored, sent, code) in [
+        ("HUP", &["HUP", "HUP"][..], 0),
+        ("INT", &["INT", "INT"], 0),
+        ("TERM", &["TERM", "TERM"], 0),
+        ("HUP INT", &["HUP", "INT", "TERM"], 143),
+        ("TERM", &["TERM", "INT"], 130),
+    ] {
+        let shop = slow_shop(&[]);
+        let november = shop.sheet("november.csv").customers(30);
+        let words = ["batch", "november.csv", "--yes", "-o", "json"];
+        let running = shop.start_ignoring(ignored, &words);
+        shop.provider
+            .await_books("the first POSTs", |books| books.calls("send") >= 6);
+        for signal in sent {
+            running.signal(signal);
+        }
+        let ended = running.finish().expect_exit(code);
+        if code == 0 {
+            assert_eq!(ended.rows("fulfilled"), 30, "{ended:?}");
+            november.expect_true_results();
+        } else {
+            assert!(ended.rows("planned") >= 15, "{ended:?}");
+        }
+    }
+}
+
 /// The second one leaves at once; what was on its way is found by the next run.
 #[test]
 fn a_second_interrupt_leaves_at_once() {
@@ -289,6 +322,118 @@ fn a_second_interrupt_leaves_at_once() {
     shop.provider.set_faults(&[]);
     november.send().expect_exit(0).expect_posts(10);
     november.expect_each_paid_once();
+}
+
+/// A claim that was on its way to the ledger meets the cap of the day, which others have reached meanwhile. What the run
+/// was asked before is still the reason of its end.
+#[test]
+fn a_cap_takes_no_interrupts_place() {
+    let shop = Shop::open_with(&["--latency", "300ms"])
+        .set("ONECLICKDZ_CONCURRENCY", "1")
+        .set("ONECLICKDZ_MAX_PER_DAY", "1000");
+    shop.send_as("own", 900).expect_exit(0);
+    shop.rewrite("UPDATE orders SET sent_at = sent_at - 259200000 WHERE ref = 'own'");
+    let november = shop.sheet("november.csv").customers(5);
+    let running = november.start(&[]);
+    shop.await_states("a row on its way", |states| states.contains_key("sending"));
+    // Who writes holds up the claim that the first answer calls for.
+    let mut ledger = rusqlite::Connection::open(shop.ledger_path()).or_fail("no ledger");
+    let held = ledger
+        .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+        .or_fail("another writes");
+    held.execute(
+        "UPDATE orders SET sent_at = sent_at + 259200000 WHERE ref = 'own'",
+        [],
+    )
+    .or_fail("not paid");
+    shop.provider
+        .await_books("the first answer", |books| books.orders() == 2);
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    running.signal("INT");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    held.commit().or_fail("not paid");
+    let stopped = running.finish().expect_exit(130).expect_error("interrupted");
+    assert_eq!(stopped.json()["stopped"], "interrupted", "{stopped:?}");
+    assert_eq!(stopped.rows("planned"), 4, "{stopped:?}");
+}
+
+/// What was shown: an order a line, and the summary behind them.
+#[track_caller]
+fn json_lines(ended: &Outcome<'_>) -> (Vec<Value>, Value) {
+    let lines = ended
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).or_fail(line));
+    let mut lines: Vec<Value> = lines.collect();
+    let summary = lines.pop().or_fail("nothing is shown");
+    assert_eq!(summary["type"], "summary", "{summary}");
+    (lines, summary)
+}
+
+/// Rows are sent and settled behind a pipe that is full, and every line comes through it in the end.
+#[test]
+fn a_reader_that_stalls_holds_up_no_row() {
+    let shop = slow_shop(&[]);
+    let november = shop.sheet("november.csv").customers(400);
+    // Far more than a pipe holds.
+    let running = shop.start(&["batch", "november.csv", "--yes", "-o", "jsonl"]);
+    shop.await_states("the end of all rows", |states| {
+        states.get("fulfilled") == Some(&400)
+    });
+    let ended = running.finish().expect_exit(0);
+    let (orders, summary) = json_lines(&ended);
+    let refs: std::collections::BTreeSet<_> = orders.iter().map(|order| order["ref"].as_str()).collect();
+    assert_eq!((orders.len(), refs.len()), (400, 400), "{ended:?}");
+    assert!(orders.iter().all(|order| order["state"] == "fulfilled"));
+    assert_eq!(summary["states"]["fulfilled"], 400, "{summary}");
+    november.expect_true_results();
+}
+
+/// Ctrl-C is heard behind a pipe that is full: no row is sent from then on, and none is lost.
+#[test]
+fn a_reader_that_stalls_holds_up_no_interrupt() {
+    let shop = slow_shop(&["--balance", "1000000"]);
+    let _ = shop.sheet("november.csv").customers(3_000);
+    let running = shop.start(&["batch", "november.csv", "--yes", "-o", "jsonl"]);
+    shop.await_states("rows behind a full pipe", |states| {
+        states.get("fulfilled").is_some_and(|rows| *rows >= 400)
+    });
+    running.signal("INT");
+    let made = shop.provider.await_rest().orders();
+    assert!(made < 3_000, "the interrupt was not heard");
+    let ended = running.finish().expect_exit(130);
+    let (orders, summary) = json_lines(&ended);
+    assert_eq!(summary["stopped"], "interrupted", "{summary}");
+    assert_eq!(summary["states"]["fulfilled"], orders.len(), "{summary}");
+    assert_eq!(summary["states"]["planned"], 3_000 - made, "{summary}");
+    assert!(summary["states"]["unknown"].is_null(), "{summary}");
+    assert_eq!(shop.books().orders(), made);
+    shop.books().expect_no_doubles();
+}
+
+/// All rows have ended, and only the reader is waited for: the second Ctrl-C leaves, and the results are whole.
+#[test]
+fn a_reader_that_never_reads_can_be_left() {
+    let shop = slow_shop(&[]);
+    let november = shop.sheet("november.csv").customers(400);
+    let mut running = shop.start(&["batch", "november.csv", "--yes", "-o", "jsonl"]);
+    shop.await_states("the end of all rows", |states| {
+        states.get("fulfilled") == Some(&400)
+    });
+    for _ in 0..50 {
+        if running.has_ended() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        running.signal("INT");
+    }
+    assert!(running.has_ended(), "it waits for the reader");
+    running
+        .finish()
+        .expect_exit(130)
+        .expect_error("interrupted")
+        .expect_said(["400 fulfilled"]);
+    november.expect_true_results();
 }
 
 /// `--no-wait` leaves accepted rows to a later run.

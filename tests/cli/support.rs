@@ -5,9 +5,11 @@ use std::fmt::Debug;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tempfile::TempDir;
 
 use crate::outcome::{Outcome, Running};
@@ -70,6 +72,22 @@ pub fn files_with(directory: &Path, text: &str) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+/// Where the tests themselves were started with signals that are ignored, their commands would be, too: a signal that is
+/// caught here is an ordinary one there.
+fn hear_signals() {
+    static HEARD: std::sync::Once = std::sync::Once::new();
+    HEARD.call_once(|| {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        for signal in [SIGHUP, SIGINT, SIGTERM] {
+            if mask.unwrap_or_default() & (1 << (signal - 1)) != 0 {
+                signal_hook::flag::register(signal, Arc::default()).or_fail("it can't be caught");
+            }
+        }
+    });
 }
 
 /// A shop: a home directory, variables, and a provider of its own.
@@ -143,6 +161,7 @@ impl Shop {
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
+        hear_signals();
         let mut command = Command::new(BINARY);
         command
             .env_clear()
@@ -171,6 +190,24 @@ impl Shop {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let process = command.spawn().or_fail("the command does not start");
+        Running::new(self, process, arguments)
+    }
+
+    /// Starts a command as `nohup` and background jobs are started: with signals that are ignored.
+    pub fn start_ignoring(&self, signals: &str, arguments: &[&str]) -> Running<'_> {
+        let model = self.command(&[]);
+        let variables = model.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        let mut shell = Command::new("/bin/sh");
+        shell
+            .env_clear()
+            .envs(variables)
+            .current_dir(self.home())
+            .args(["-c", &format!("trap '' {signals}; exec \"$@\""), "sh", BINARY])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let process = shell.spawn().or_fail("there is no /bin/sh");
         Running::new(self, process, arguments)
     }
 

@@ -128,7 +128,8 @@ impl Engine<'_> {
             self.hold(row, hold);
         }
         if let Some(passed) = claims.over_cap {
-            self.outcome.stopped = Some(Stopped::Cap(passed));
+            // What the run was told to stop for meanwhile weighs more.
+            self.outcome.stopped.get_or_insert(Stopped::Cap(passed));
         }
     }
 

@@ -15,9 +15,9 @@ use crate::batch::{Event, Layout, Results, Retry, is_undelivered};
 use crate::commands::link::Connected;
 use crate::commands::send::told;
 use crate::domain::{Order, State};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ledger::{Batch, Hold, PlannedRow, Standings};
-use crate::output::{Bar, Format, Tally, Tone, order_json};
+use crate::output::{Bar, Feed, Format, Tally, Tone, order_json};
 use crate::topup::Desk;
 
 /// How many held rows are told one by one.
@@ -34,6 +34,8 @@ pub(super) struct Report<'a> {
     batch: Batch,
     layout: Layout,
     bar: Option<Bar>,
+    /// Orders as they end, with `jsonl`.
+    feed: Option<Feed>,
     total: u64,
     counts: BTreeMap<State, u64>,
     /// Orders by state when the run began.
@@ -131,10 +133,16 @@ impl<'a> Report<'a> {
         }
         let elsewhere = desk.ledger.standings_elsewhere(batch)?.states;
         let counts = together(&before.states, &elsewhere);
+        let printer = &job.session.printer;
+        let feed = (printer.format() == Format::Jsonl).then(|| printer.feed());
+        let feed = feed
+            .transpose()
+            .map_err(|error| Error::internal("no thread is to be had").because(error))?;
         let mut report = Self {
+            feed,
             total: counts.values().sum(),
             layout: job.layout(),
-            bar: Some(job.session.printer.bar()),
+            bar: Some(printer.bar()),
             job,
             desk,
             batch: batch.clone(),
@@ -256,7 +264,7 @@ impl<'a> Report<'a> {
             return Ok(Ok((0, None)));
         }
         let mut refs = Sha256::new();
-        let mut retry = match Retry::begin(&path, &self.layout) {
+        let mut retry = match Retry::begin(path, &self.layout) {
             Ok(retry) => retry,
             Err(error) => return Ok(Err(error)),
         };
@@ -270,7 +278,7 @@ impl<'a> Report<'a> {
             Ok(())
         })?;
         let (lines, refs) = (retry.lines(), aside::brief(refs));
-        let there = aside::digest(&path);
+        let there = aside::digest(path);
         let is_the_same = known.is_some_and(|(noted, _)| noted == refs);
         if written.is_ok() && is_the_same && (there.is_some() || lines == 0) {
             return Ok(Ok((lines, None)));
@@ -279,13 +287,13 @@ impl<'a> Report<'a> {
         Ok(written
             .and_then(|()| {
                 if there.is_some() && !is_ours {
-                    self.tell_moved(&path, &aside::put(&path)?);
+                    self.tell_moved(path, &aside::put(path)?);
                 }
                 retry.publish()
             })
             .and_then(|()| retry.finish())
             .map(|()| {
-                let bytes = aside::digest(&path).unwrap_or_default();
+                let bytes = aside::digest(path).unwrap_or_default();
                 (lines, Some(format!("{refs}|{bytes}")))
             }))
     }
@@ -332,14 +340,10 @@ impl<'a> Report<'a> {
     }
 
     fn tell(&mut self, order: &Order) {
-        let printer = &self.job.session.printer;
         let is_end = order.state.is_final() || order.state == State::InReview;
         let is_told = is_end || (self.job.sending.no_wait && order.state == State::Accepted);
-        if is_told && printer.format() == Format::Jsonl {
-            // A reader that has gone away is no failure, and a full disk shows at the end.
-            if let Err(error) = printer.json(&order_json(order)) {
-                self.trouble.get_or_insert(error);
-            }
+        if is_told && let Some(feed) = &self.feed {
+            feed.json(&order_json(order));
         }
         if order.state.is_final() {
             self.write(order);
@@ -450,8 +454,19 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Writes the results in the order of the sheet, and the rows to be retried. How many those are.
+    /// Writes the results in the order of the sheet, and the rows to be retried. How many those are. The files stand
+    /// before a reader of stdout is waited for.
     pub async fn close(&mut self) -> Result<u64> {
+        let retry_rows = self.close_files().await;
+        if let Some(feed) = self.feed.take()
+            && let Err(error) = feed.finish().await
+        {
+            self.trouble.get_or_insert(error);
+        }
+        retry_rows
+    }
+
+    async fn close_files(&mut self) -> Result<u64> {
         if self.results.is_none() && !self.is_cut {
             let undelivered = self.undelivered();
             if undelivered == 0 || self.job.retry_path().exists() {
@@ -525,19 +540,9 @@ impl Job<'_> {
         }
     }
 
-    /// `november.retry.csv` beside `november.results.csv`.
-    pub(super) fn retry_path(&self) -> std::path::PathBuf {
-        let results = &self.file.results;
-        let name = results
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let stem = name
-            .strip_suffix(".results.csv")
-            .or_else(|| name.strip_suffix(".csv"))
-            .unwrap_or(&name);
-        results.with_file_name(format!("{stem}.retry.csv"))
+    /// Where the rows go that are to be mended.
+    pub(super) fn retry_path(&self) -> &Path {
+        &self.file.retry
     }
 }
 

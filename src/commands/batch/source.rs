@@ -24,6 +24,9 @@ const STDIN_BYTES_MAX: u64 = 1 << 30;
 /// The label of what comes from standard input.
 const STDIN_LABEL: &str = "stdin";
 
+/// What a name for the results means for the file beside them.
+const RETRY_LEADS: &str = "puts the rows that are to be mended over";
+
 /// A sheet in a file, whatever it came from.
 pub(super) struct SheetFile {
     /// The file that is read.
@@ -34,6 +37,8 @@ pub(super) struct SheetFile {
     pub label: Label,
     /// Where results go.
     pub results: PathBuf,
+    /// Where the rows go that are to be mended.
+    pub retry: PathBuf,
     /// Where what came from standard input is kept once it is planned.
     keep: Option<PathBuf>,
     /// What came from there, with the lock that tells other processes that it is in use.
@@ -58,31 +63,59 @@ impl Source {
             Self::Stdin => of_stdin(session, sending).await,
         }
         .and_then(|file| {
-            refuse_what_is_kept(session, &file.results)?;
+            for (path, leads) in [(&file.results, "names"), (&file.retry, RETRY_LEADS)] {
+                refuse_what_is_kept(session, path, leads)?;
+            }
             Ok(file)
         })
     }
 }
 
-/// Results never go where the ledger and what belongs to it stand, nor over the configuration.
-fn refuse_what_is_kept(session: &Session, results: &Path) -> Result<()> {
+/// Results never go where the ledger and what belongs to it stand, nor over the configuration. What `--results` does to
+/// the path is said in the words of `leads`.
+fn refuse_what_is_kept(session: &Session, path: &Path, leads: &str) -> Result<()> {
     let (ledger, config) = (&session.config.ledger.value, &session.config.path);
     let name = ledger.file_name().unwrap_or_default().as_encoded_bytes();
-    let begins_like_it = results
+    let begins_like_it = path
         .file_name()
-        .is_some_and(|results| results.as_encoded_bytes().starts_with(name));
+        .is_some_and(|path| path.as_encoded_bytes().starts_with(name));
     let is_beside_it = matches!(
-        (directory_of(results), directory_of(ledger)),
+        (directory_of(path), directory_of(ledger)),
         (Some(one), Some(other)) if one == other
     );
-    if (begins_like_it && is_beside_it) || is_same_file(results, config) || is_same_file(results, ledger) {
+    if (begins_like_it && is_beside_it) || is_same_file(path, config) || is_same_file(path, ledger) {
         let message = format!(
-            "`--results` names a file of the ledger or the configuration, `{}`; nothing was sent",
-            results.display()
+            "`--results` {leads} a file of the ledger or the configuration, `{}`; nothing was sent",
+            path.display()
         );
         return Err(Error::usage("results_are_kept", message).hint("name another file"));
     }
     Ok(())
+}
+
+/// Neither results nor the rows to be mended go over the sheet that they come from.
+fn refuse_the_sheet(sheet: &Path, results: &Path, retry: &Path) -> Result<()> {
+    let refused = |leads: &str| {
+        let message = format!("`--results` {leads} the sheet itself; nothing was sent");
+        Error::usage("results_are_the_sheet", message).hint("name another file")
+    };
+    if is_same_file(results, sheet) {
+        return Err(refused("names"));
+    }
+    if is_same_file(retry, sheet) {
+        return Err(refused(RETRY_LEADS));
+    }
+    Ok(())
+}
+
+/// `november.retry.csv` beside `november.results.csv`.
+fn retry_of(results: &Path) -> PathBuf {
+    let name = results.file_name().unwrap_or_default().to_string_lossy();
+    let stem = name
+        .strip_suffix(".results.csv")
+        .or_else(|| name.strip_suffix(".csv"))
+        .unwrap_or(&name);
+    results.with_file_name(format!("{stem}.retry.csv"))
 }
 
 fn directory_of(path: &Path) -> Option<PathBuf> {
@@ -107,22 +140,14 @@ fn of_file(path: &Path, sending: &Sending) -> Result<SheetFile> {
         Some(results) => results.clone(),
         None => path.with_file_name(format!("{stem}.results.csv")),
     };
-    if sending
-        .results
-        .as_ref()
-        .is_some_and(|results| is_same_file(results, path))
-    {
-        return Err(Error::usage(
-            "results_are_the_sheet",
-            "`--results` names the sheet itself; nothing was sent",
-        )
-        .hint("name another file"));
-    }
+    let retry = retry_of(&results);
+    refuse_the_sheet(path, &results, &retry)?;
     Ok(SheetFile {
         path: path.to_owned(),
         shown: path.display().to_string(),
         label,
         results,
+        retry,
         keep: None,
         _draft: None,
     })
@@ -169,6 +194,7 @@ async fn of_stdin(session: &Session, sending: &Sending) -> Result<SheetFile> {
         path: draft.0.clone(),
         shown: "standard input".to_owned(),
         label,
+        retry: retry_of(&results),
         results,
         keep: Some(keep),
         _draft: Some((draft, lock)),

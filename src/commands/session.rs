@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::Globals;
 use super::acting::Acting;
-use super::outcome::{interrupted, unprintable};
+use super::outcome::interrupted;
 use super::signals::Signals;
 use crate::api::{Client, ClientOptions, read_catalogue, without_key};
 use crate::clock::Clock;
@@ -127,7 +127,12 @@ impl Session {
     pub(super) async fn ask_text(&self, question: &str) -> Result<String> {
         self.printer.question(question);
         let typed = self.read(self.printer.answer()).await?;
-        typed.map_err(unprintable)
+        // Its window is closed, and the reader was faster than the signal.
+        let is_gone = |error| {
+            let what = "the terminal can't be read any more; nothing was sent";
+            interrupted(Signal::Terminate, what).because(error)
+        };
+        typed.map_err(is_gone)
     }
 
     /// Reads in a thread of its own, unless somebody asks to stop: nothing else wakes up from reading, and the process may

@@ -253,6 +253,23 @@ fn a_window_that_is_closed_stops_a_batch_and_loses_nothing() {
     shop.expect_whole_log();
 }
 
+/// Whoever is faster, the signal or the end of what can be read.
+#[test]
+fn a_window_that_is_closed_at_a_question_sends_nothing() {
+    for _ in 0..4 {
+        let shop = Shop::open();
+        let _november = shop.sheet("november.csv").customers(3);
+        let mut window = shop.type_in(&["batch", "november.csv"]);
+        window.expect("[y/N]");
+        // The echo lets the reader go.
+        window.is_closed.store(true, Ordering::SeqCst);
+        window.press("x");
+        window.close();
+        assert_eq!(window.end(), Some(143));
+        assert_eq!(shop.books().calls("send"), 0);
+    }
+}
+
 /// An order is settled by hand only once somebody has said yes to it.
 #[test]
 fn settling_by_hand_is_asked_for() {

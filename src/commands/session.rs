@@ -41,7 +41,14 @@ pub struct Session {
     pub(super) key: OnceLock<SecretString>,
     stopper: Stopper,
     /// How far a batch is, and the command that goes on.
-    last_words: Mutex<Option<(String, String)>>,
+    last_words: Mutex<Option<LastWords>>,
+}
+
+/// What is said when a run is left at once.
+struct LastWords {
+    /// How things stand at that moment; none where nobody can tell.
+    standing: Box<dyn Fn() -> Option<String> + Send>,
+    next: String,
 }
 
 impl Session {
@@ -99,10 +106,17 @@ impl Session {
         })
     }
 
-    /// What is done, what is open and how to go on, for whoever leaves at once.
-    pub(super) fn set_last_words(&self, standing: String, next: String) {
+    /// For whoever leaves at once: what tells then what is done and what is open, and the command that goes on.
+    pub(super) fn set_last_words(
+        &self,
+        standing: impl Fn() -> Option<String> + Send + 'static,
+        next: String,
+    ) {
         let mut words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);
-        *words = Some((standing, next));
+        *words = Some(LastWords {
+            standing: Box::new(standing),
+            next,
+        });
     }
 
     fn left_at_once(&self, signal: Signal) -> Error {
@@ -112,7 +126,10 @@ impl Session {
             interrupted(signal, &message).hint("do not send it under another label or ref")
         };
         match words.as_ref() {
-            Some((standing, next)) => error(&format!(": {standing}")).hint(format!("to go on: `{next}`")),
+            Some(words) => {
+                let standing = (words.standing)().map(|standing| format!(": {standing}"));
+                error(&standing.unwrap_or_default()).hint(format!("to go on: `{}`", words.next))
+            }
             None => error("").hint("`oneclick ref check` asks what became of it"),
         }
     }

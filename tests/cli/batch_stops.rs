@@ -319,6 +319,14 @@ fn a_second_interrupt_leaves_at_once() {
         "{stopped:?}"
     );
     assert!(started.elapsed().as_secs() < 20, "it waited for the answers");
+    // What it says of them is what the ledger has.
+    let message = stopped.error()["message"].to_string();
+    for (state, rows) in shop.states() {
+        assert!(
+            message.contains(&format!("{rows} {state}")),
+            "{rows} {state}: {stopped:?}"
+        );
+    }
     shop.provider.set_faults(&[]);
     november.send().expect_exit(0).expect_posts(10);
     november.expect_each_paid_once();

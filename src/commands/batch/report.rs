@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -176,6 +177,10 @@ impl<'a> Report<'a> {
             report.lines_before = results.lines();
             report.results = Some(results);
         }
+        // The ledger knows best: answers that wait to be told are stored, and rows that wait to be sent are put back.
+        let (desk, batch) = (Arc::clone(&connected.desk), batch.clone());
+        let standing = move || counts_of(&desk, &batch).ok().map(|counts| worded(&counts));
+        job.session.set_last_words(standing, job.next_command());
         report.show();
         Ok(report)
     }
@@ -397,9 +402,6 @@ impl<'a> Report<'a> {
         }
         self.shown = Some(Instant::now());
         let (counts, total) = (&self.counts, self.total);
-        self.job
-            .session
-            .set_last_words(worded(counts), self.job.next_command());
         let of = |wanted: fn(State) -> bool| -> u64 {
             counts
                 .iter()

@@ -43,7 +43,7 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
     ));
     let next = next_command(&request.typed);
     session.set_last_words(
-        "the comparison is not done; nothing was sent".to_owned(),
+        || Some("the comparison is not done; nothing was sent".to_owned()),
         next.clone(),
     );
     let progress = progress::Pages::new(session);

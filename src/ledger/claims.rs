@@ -104,8 +104,9 @@ impl Ledger {
                     },
                     claimed: Vec::new(),
                 };
-                claiming.returned()?;
-                claiming.waiting(ahead)?;
+                if claiming.returned()? {
+                    claiming.waiting(ahead)?;
+                }
                 Ok((claiming.claims, claiming.claimed))
             })
             .await?;
@@ -351,14 +352,16 @@ impl Claiming<'_> {
         self.limit.saturating_sub(claimed)
     }
 
-    /// Orders that came back to `planned`: nothing was made by them, or they were proved absent.
-    fn returned(&mut self) -> Result<()> {
+    /// Orders that came back to `planned`: nothing was made by them, or they were proved absent. Whether all of them have
+    /// been looked at: where some were held, there may be more behind them, which the next claim comes to.
+    fn returned(&mut self) -> Result<bool> {
+        let wanted = self.left();
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT {ORDER_COLUMNS}, id, again FROM orders {NOT_OPEN_OF_BATCH} \
              AND batch_id = ?1 AND state = 'planned' AND row IS NOT NULL AND id > ?2 \
              ORDER BY id LIMIT ?3"
         ))?;
-        let mut rows = statement.query((self.batch.id, self.claims.cursor.returned, self.left()))?;
+        let mut rows = statement.query((self.batch.id, self.claims.cursor.returned, wanted))?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             found.push((
@@ -367,17 +370,18 @@ impl Claiming<'_> {
                 read_order(row)?,
             ));
         }
+        let is_all = u32::try_from(found.len()).unwrap_or(u32::MAX) < wanted;
         for (nth, (id, again, order)) in found.into_iter().enumerate() {
             give_way(nth);
-            if self.left() == 0 {
-                return Ok(());
-            }
             match self.guarded(&order.intent, again)? {
                 Some(Begun::OverCap(passed)) if passed.is_of_the_day() => {
                     self.claims.over_cap = Some(passed);
-                    return Ok(());
+                    return Ok(false);
                 }
                 Some(stopped) => {
+                    if matches!(stopped, Begun::Repeat(_)) {
+                        self.look_again()?;
+                    }
                     let row = planned_row(&order, again);
                     self.hold(row, stopped);
                 }
@@ -385,6 +389,15 @@ impl Claiming<'_> {
             }
             self.claims.cursor.returned = id;
         }
+        Ok(is_all)
+    }
+
+    /// The next run reads the sheet anew, finds the repeat, and asks about it.
+    fn look_again(&self) -> Result<()> {
+        let sheet = self.batch.sheet.as_ref().map(|sheet| sheet.id);
+        self.connection
+            .prepare_cached("UPDATE sheets SET is_whole = 0 WHERE id = ?1")?
+            .execute([sheet])?;
         Ok(())
     }
 

@@ -2,9 +2,12 @@
 
 use super::*;
 use crate::domain::{Environment, Label, Operator, Phone};
-use crate::ledger::{Ledger, NewSheet, StagedRow};
+use crate::ledger::{Caps, Ledger, NewSend, NewSheet, StagedRow};
 
-type Outcome = std::result::Result<(), Box<dyn std::error::Error>>;
+type Outcome = std::result::Result<(), Failed>;
+
+/// Whatever fails.
+type Failed = Box<dyn std::error::Error>;
 
 const REFS: [&str; 5] = ["r-1", "r-2", "r-3", "r-4", "r-5"];
 
@@ -25,14 +28,20 @@ fn rules() -> ClaimRules {
 }
 
 /// A batch of a row for each of `REFS`.
-fn planned(ledger: &Ledger) -> std::result::Result<Batch, Box<dyn std::error::Error>> {
+fn planned(ledger: &Ledger) -> std::result::Result<Batch, Failed> {
+    planned_with(ledger, &REFS.map(Some))
+}
+
+/// A batch of five rows with refs of the caller's own, or of ours.
+fn planned_with(ledger: &Ledger, refs: &[Option<&str>]) -> std::result::Result<Batch, Failed> {
     let label: Label = "november".parse()?;
     let mut planner = ledger.planner(&account(), &label)?;
-    for (nth, reference) in (1_u32..).zip(REFS) {
+    for (nth, reference) in (1_u32..).zip(refs) {
         let phone: Phone = format!("077803734{nth}").parse()?;
+        let reference = reference.map(str::parse).transpose()?;
         planner.stage(&StagedRow {
             row: nth + 1,
-            reference: Some(&reference.parse()?),
+            reference: reference.as_ref(),
             phone: &phone,
             plan: &"PREPAID_DJEZZY".parse()?,
             operator: &Operator::Djezzy,
@@ -80,5 +89,103 @@ async fn rows_that_were_read_before_another_claim_are_not_claimed_again() -> Out
     let (third, none) = (claim(2).await?, claim(2).await?);
     assert_eq!((refs_of(&third), third.is_exhausted), (REFS[4..].into(), true));
     assert_eq!((refs_of(&none), none.is_exhausted), (Vec::new(), true));
+    Ok(())
+}
+
+/// All rows of a batch were claimed, and have come back to `planned`.
+async fn put_back(ledger: &Ledger, batch: &Batch) -> Outcome {
+    let claims = ledger
+        .claim(&account(), batch, rules(), ClaimCursor::default(), 9)
+        .await?;
+    let why = "stopped before it was sent";
+    let back = claims.written.into_iter().map(|written| {
+        let change = Change {
+            key: Some(written.key),
+            ..Change::to(State::Planned, Timestamp::UNIX_EPOCH, why)
+        };
+        Box::new((written.order, change))
+    });
+    for put_back in ledger.change_all(back.collect()).await? {
+        assert_eq!(put_back?.state, State::Planned);
+    }
+    Ok(())
+}
+
+/// The number of the first row gets the same by hand.
+async fn sent_by_hand(ledger: &Ledger) -> Outcome {
+    let new = NewSend {
+        account: account(),
+        intent: Intent {
+            reference: "by-hand".parse()?,
+            phone: "0778037341".parse()?,
+            plan: "PREPAID_DJEZZY".parse()?,
+            amount: Amount::of(500)?,
+        },
+        operator: Operator::Djezzy,
+        cost: None,
+        at: Timestamp::UNIX_EPOCH,
+        path: "/v3/mobile/send".to_owned(),
+        request: "{}".to_owned(),
+        again: None,
+        why: None,
+        guard: Guard::default(),
+    };
+    assert!(matches!(ledger.begin(new).await?, Begun::Written(_)));
+    Ok(())
+}
+
+/// One at a time, as they are claimed where there is a quota.
+#[tokio::test]
+async fn a_returned_row_that_is_held_does_not_stand_before_those_behind_it() -> Outcome {
+    let place = tempfile::tempdir()?;
+    let ledger = Ledger::open(&place.path().join("ledger.db"))?;
+    let batch = planned(&ledger)?;
+    put_back(&ledger, &batch).await?;
+    sent_by_hand(&ledger).await?;
+    let mut rules = rules();
+    rules.guard.caps = Caps {
+        per_number_per_day: Some(500),
+        per_day: None,
+    };
+    let (mut cursor, mut claimed, mut held, mut rounds) = (ClaimCursor::default(), Vec::new(), 0, 0);
+    loop {
+        let claims = ledger
+            .claim(&account(), &batch, rules.clone(), cursor, 1)
+            .await?;
+        claimed.extend(refs_of(&claims).into_iter().map(str::to_owned));
+        held += claims.held.len();
+        cursor = claims.cursor;
+        rounds += 1;
+        if claims.is_exhausted || rounds > 9 {
+            break;
+        }
+    }
+    assert_eq!((claimed.join(" "), held), (REFS[1..].join(" "), 1));
+    assert!(rounds <= 9, "there is no end to it");
+    Ok(())
+}
+
+/// The next run reads the sheet anew: only so does it find the repeat, and can somebody consent to it.
+#[tokio::test]
+async fn a_returned_row_that_is_held_as_a_repeat_has_the_sheet_read_anew() -> Outcome {
+    for is_repeat in [true, false] {
+        let place = tempfile::tempdir()?;
+        let ledger = Ledger::open(&place.path().join("ledger.db"))?;
+        let batch = planned_with(&ledger, &[None; 5])?;
+        put_back(&ledger, &batch).await?;
+        if is_repeat {
+            sent_by_hand(&ledger).await?;
+        }
+        let mut rules = rules();
+        rules.guard.no_repeat_since = Some(Timestamp::UNIX_EPOCH);
+        let claims = ledger
+            .claim(&account(), &batch, rules, ClaimCursor::default(), 9)
+            .await?;
+        let (written, held) = (claims.written.len(), claims.held.len());
+        assert_eq!((written, held), if is_repeat { (4, 1) } else { (5, 0) });
+        let now = ledger.batch(&account(), &batch.label)?;
+        let is_whole = now.and_then(|batch| batch.sheet).map(|sheet| sheet.is_whole);
+        assert_eq!(is_whole, Some(!is_repeat));
+    }
     Ok(())
 }

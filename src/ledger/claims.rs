@@ -31,13 +31,44 @@ pub struct ClaimRules {
     pub request: fn(&Intent) -> (&'static str, String),
 }
 
+/// What somebody has consented to: the claims of a run never come to more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Consent {
+    /// How many rows.
+    pub rows: u64,
+    /// Their face value, in dinars.
+    pub face: u64,
+    /// The last line of the sheet that was shown; none where all of it was.
+    pub last_row: Option<u32>,
+}
+
 /// How far the claims of this process have come.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ClaimCursor {
-    /// Orders that came back to `planned`, up to this key, have been looked at.
-    returned: i64,
+    /// What is left of the consent.
+    left: Consent,
+    /// When the run began: what it has sent behind that moment has had its consent.
+    began_at: Timestamp,
+    /// Orders that came back to `planned`, up to this line of the sheet, have been looked at: one of them was held.
+    returned: u32,
     /// What has or may have been paid today at most, and the state of the database when that was counted.
     today: Option<(i64, u64)>,
+}
+
+impl ClaimCursor {
+    /// Before the first claim of a run that began then.
+    pub fn within(consent: Consent, began_at: Timestamp) -> Self {
+        Self {
+            left: consent,
+            began_at,
+            ..Self::default()
+        }
+    }
+
+    /// The last line of the sheet that may be claimed.
+    fn last_row(&self) -> u32 {
+        self.left.last_row.unwrap_or(u32::MAX)
+    }
 }
 
 /// Why a row was not claimed and stays planned.
@@ -64,6 +95,8 @@ pub struct Claims {
     pub existing: Vec<Order>,
     /// The cap of the day: nothing more may be claimed.
     pub over_cap: Option<CapPassed>,
+    /// The next row would pass what was consented to: nothing more may be claimed.
+    pub is_over_consent: bool,
     /// Whether there is nothing more to claim.
     pub is_exhausted: bool,
 }
@@ -84,7 +117,7 @@ impl Ledger {
         let (its_owner, its_account, its_batch) = (owner.to_owned(), account.clone(), batch.clone());
         let ahead = batch.sheet.as_ref();
         let ahead = ahead
-            .map(|sheet| Ahead::read(&self.reader(), sheet.id, limit))
+            .map(|sheet| Ahead::read(&self.reader(), sheet.id, cursor.last_row(), limit))
             .transpose()?;
         let (mut claims, claimed) = self
             .writer
@@ -273,22 +306,29 @@ struct Ahead {
     sheet: i64,
     /// The row that they come behind.
     behind: u32,
+    /// The last row that may be one of them.
+    last: u32,
     rows: Vec<PlannedRow>,
 }
 
 impl Ahead {
-    fn read(connection: &Connection, sheet: i64, limit: u32) -> Result<Self> {
+    fn read(connection: &Connection, sheet: i64, last: u32, limit: u32) -> Result<Self> {
         let behind = next_row(connection, sheet)?;
         let mut statement = connection.prepare_cached(&format!(
             "SELECT {PLANNED_COLUMNS} FROM sheet_rows WHERE sheet_id = ?1 AND order_id IS NULL AND row > ?2 \
-             ORDER BY row LIMIT ?3"
+             AND row <= ?3 ORDER BY row LIMIT ?4"
         ))?;
-        let mut found = statement.query((sheet, behind, limit))?;
+        let mut found = statement.query((sheet, behind, last, limit))?;
         let mut rows = Vec::new();
         while let Some(row) = found.next()? {
             rows.push(read_planned(row)?);
         }
-        Ok(Self { sheet, behind, rows })
+        Ok(Self {
+            sheet,
+            behind,
+            last,
+            rows,
+        })
     }
 
     /// In the transaction: they are the next ones still, or those that are take their place.
@@ -296,7 +336,7 @@ impl Ahead {
         if self.behind == next_row(connection, self.sheet)? {
             Ok(self)
         } else {
-            Self::read(connection, self.sheet, limit)
+            Self::read(connection, self.sheet, self.last, limit)
         }
     }
 }
@@ -345,7 +385,7 @@ fn sent_first(row: PlannedRow, account: &Account, batch: &Batch, owner: &str, at
 
 impl Claiming<'_> {
     fn left(&self) -> u32 {
-        if self.claims.over_cap.is_some() {
+        if self.claims.over_cap.is_some() || self.claims.is_over_consent {
             return 0;
         }
         let claimed = u32::try_from(self.claimed.len()).unwrap_or(u32::MAX);
@@ -358,10 +398,11 @@ impl Claiming<'_> {
         let wanted = self.left();
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT {ORDER_COLUMNS}, id, again FROM orders {NOT_OPEN_OF_BATCH} \
-             AND batch_id = ?1 AND state = 'planned' AND row IS NOT NULL AND id > ?2 \
-             ORDER BY id LIMIT ?3"
+             AND batch_id = ?1 AND state = 'planned' AND row > ?2 AND row <= ?3 \
+             ORDER BY row LIMIT ?4"
         ))?;
-        let mut rows = statement.query((self.batch.id, self.claims.cursor.returned, wanted))?;
+        let cursor = self.claims.cursor;
+        let mut rows = statement.query((self.batch.id, cursor.returned, cursor.last_row(), wanted))?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             found.push((
@@ -383,11 +424,16 @@ impl Claiming<'_> {
                         self.look_again()?;
                     }
                     let row = planned_row(&order, again);
+                    self.claims.cursor.returned = row.row;
                     self.hold(row, stopped);
                 }
+                // What this run has sent before is paid once, however often it is claimed.
+                None if order.sent_at.is_some_and(|at| at >= cursor.began_at) => {
+                    self.send_returned(id, order)?;
+                }
+                None if !self.is_consented(order.intent.amount) => return Ok(false),
                 None => self.send_returned(id, order)?,
             }
-            self.claims.cursor.returned = id;
         }
         Ok(is_all)
     }
@@ -461,6 +507,7 @@ impl Claiming<'_> {
                     self.hold(row, stopped);
                     held.push(number);
                 }
+                None if !self.is_consented(row.intent.amount) => break,
                 None => held.extend((!self.send_new(row)?).then_some(number)),
             }
             last = Some(number);
@@ -515,6 +562,17 @@ impl Claiming<'_> {
         self.count(row.intent.amount);
         self.claimed.push((OrderKey(id), Claimed::New(row)));
         Ok(true)
+    }
+
+    /// Takes a row from what was consented to; false where it would pass that.
+    fn is_consented(&mut self, amount: Amount) -> bool {
+        let left = &mut self.claims.cursor.left;
+        let face = left.face.checked_sub(amount.dinars().into());
+        match (left.rows.checked_sub(1), face) {
+            (Some(rows), Some(face)) => (left.rows, left.face) = (rows, face),
+            _ => self.claims.is_over_consent = true,
+        }
+        !self.claims.is_over_consent
     }
 
     /// A row that is claimed counts against the cap of the day.

@@ -27,6 +27,20 @@ fn rules() -> ClaimRules {
     }
 }
 
+/// The first claim of a run to which all was consented.
+fn start() -> ClaimCursor {
+    consented(REFS.len(), 5 * 500, None)
+}
+
+fn consented(rows: usize, face: u64, last_row: Option<u32>) -> ClaimCursor {
+    let consent = Consent {
+        rows: u64::try_from(rows).unwrap_or_default(),
+        face,
+        last_row,
+    };
+    ClaimCursor::within(consent, Timestamp::MAX)
+}
+
 /// A batch of a row for each of `REFS`.
 fn planned(ledger: &Ledger) -> std::result::Result<Batch, Failed> {
     planned_with(ledger, &REFS.map(Some))
@@ -77,7 +91,7 @@ async fn rows_that_were_read_before_another_claim_are_not_claimed_again() -> Out
     let place = tempfile::tempdir()?;
     let ledger = Ledger::open(&place.path().join("ledger.db"))?;
     let batch = planned(&ledger)?;
-    let (one, cursor) = (account(), ClaimCursor::default());
+    let (one, cursor) = (account(), start());
     let claim = |limit| ledger.claim(&one, &batch, rules(), cursor, limit);
     let (first, second) = tokio::join!(claim(2), claim(2));
     let (first, second) = (first?, second?);
@@ -93,10 +107,13 @@ async fn rows_that_were_read_before_another_claim_are_not_claimed_again() -> Out
 }
 
 /// All rows of a batch were claimed, and have come back to `planned`.
-async fn put_back(ledger: &Ledger, batch: &Batch) -> Outcome {
-    let claims = ledger
-        .claim(&account(), batch, rules(), ClaimCursor::default(), 9)
-        .await?;
+async fn returned(ledger: &Ledger, batch: &Batch) -> Outcome {
+    let claims = ledger.claim(&account(), batch, rules(), start(), 9).await?;
+    put_back(ledger, claims).await
+}
+
+/// What was claimed comes back to `planned`.
+async fn put_back(ledger: &Ledger, claims: Claims) -> Outcome {
     let why = "stopped before it was sent";
     let back = claims.written.into_iter().map(|written| {
         let change = Change {
@@ -140,18 +157,16 @@ async fn a_returned_row_that_is_held_does_not_stand_before_those_behind_it() -> 
     let place = tempfile::tempdir()?;
     let ledger = Ledger::open(&place.path().join("ledger.db"))?;
     let batch = planned(&ledger)?;
-    put_back(&ledger, &batch).await?;
+    returned(&ledger, &batch).await?;
     sent_by_hand(&ledger).await?;
     let mut rules = rules();
     rules.guard.caps = Caps {
         per_number_per_day: Some(500),
         per_day: None,
     };
-    let (mut cursor, mut claimed, mut held, mut rounds) = (ClaimCursor::default(), Vec::new(), 0, 0);
+    let (mut cursor, mut claimed, mut held, mut rounds) = (start(), Vec::new(), 0, 0);
     loop {
-        let claims = ledger
-            .claim(&account(), &batch, rules.clone(), cursor, 1)
-            .await?;
+        let claims = ledger.claim(&account(), &batch, rules.clone(), cursor, 1).await?;
         claimed.extend(refs_of(&claims).into_iter().map(str::to_owned));
         held += claims.held.len();
         cursor = claims.cursor;
@@ -172,20 +187,85 @@ async fn a_returned_row_that_is_held_as_a_repeat_has_the_sheet_read_anew() -> Ou
         let place = tempfile::tempdir()?;
         let ledger = Ledger::open(&place.path().join("ledger.db"))?;
         let batch = planned_with(&ledger, &[None; 5])?;
-        put_back(&ledger, &batch).await?;
+        returned(&ledger, &batch).await?;
         if is_repeat {
             sent_by_hand(&ledger).await?;
         }
         let mut rules = rules();
         rules.guard.no_repeat_since = Some(Timestamp::UNIX_EPOCH);
-        let claims = ledger
-            .claim(&account(), &batch, rules, ClaimCursor::default(), 9)
-            .await?;
+        let claims = ledger.claim(&account(), &batch, rules, start(), 9).await?;
         let (written, held) = (claims.written.len(), claims.held.len());
         assert_eq!((written, held), if is_repeat { (4, 1) } else { (5, 0) });
         let now = ledger.batch(&account(), &batch.label)?;
         let is_whole = now.and_then(|batch| batch.sheet).map(|sheet| sheet.is_whole);
         assert_eq!(is_whole, Some(!is_repeat));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn claims_never_pass_what_was_consented_to() -> Outcome {
+    for is_returned in [true, false] {
+        for (cursor, rows) in [
+            (consented(5, 1_499, None), 2),
+            (consented(3, 2_500, None), 3),
+            (consented(0, 0, None), 0),
+        ] {
+            let place = tempfile::tempdir()?;
+            let ledger = Ledger::open(&place.path().join("ledger.db"))?;
+            let batch = planned(&ledger)?;
+            if is_returned {
+                returned(&ledger, &batch).await?;
+            }
+            let claims = ledger.claim(&account(), &batch, rules(), cursor, 9).await?;
+            assert_eq!(refs_of(&claims), &REFS[..rows]);
+            assert!(claims.is_over_consent);
+            let more = ledger
+                .claim(&account(), &batch, rules(), claims.cursor, 9)
+                .await?;
+            assert_eq!((refs_of(&more).len(), more.is_over_consent), (0, true));
+        }
+    }
+    Ok(())
+}
+
+/// Rows behind the last one that was shown stay, wherever they are kept, also where one of those before it is held.
+#[tokio::test]
+async fn rows_that_were_not_shown_are_not_claimed() -> Outcome {
+    for is_returned in [true, false] {
+        let place = tempfile::tempdir()?;
+        let ledger = Ledger::open(&place.path().join("ledger.db"))?;
+        let batch = planned(&ledger)?;
+        if is_returned {
+            returned(&ledger, &batch).await?;
+        }
+        sent_by_hand(&ledger).await?;
+        let mut rules = rules();
+        rules.guard.caps.per_number_per_day = Some(500);
+        // The sheet's first row stands on its second line.
+        let cursor = consented(2, 1_000, Some(3));
+        let claims = ledger.claim(&account(), &batch, rules, cursor, 2).await?;
+        assert_eq!((refs_of(&claims), claims.held.len()), (vec![REFS[1]], 1));
+        let more = ledger
+            .claim(&account(), &batch, self::rules(), claims.cursor, 2)
+            .await?;
+        assert_eq!((refs_of(&more), more.is_exhausted), (Vec::new(), true));
+    }
+    Ok(())
+}
+
+/// A row that this run has claimed and that came back is paid once, so it is counted once.
+#[tokio::test]
+async fn a_row_that_is_claimed_a_second_time_has_its_consent() -> Outcome {
+    let place = tempfile::tempdir()?;
+    let ledger = Ledger::open(&place.path().join("ledger.db"))?;
+    let batch = planned(&ledger)?;
+    returned(&ledger, &batch).await?;
+    for (began_at, rows) in [(Timestamp::UNIX_EPOCH, 5), (Timestamp::MAX, 0)] {
+        let cursor = ClaimCursor::within(Consent::default(), began_at);
+        let claims = ledger.claim(&account(), &batch, rules(), cursor, 9).await?;
+        assert_eq!(refs_of(&claims), &REFS[..rows]);
+        put_back(&ledger, claims).await?;
     }
     Ok(())
 }

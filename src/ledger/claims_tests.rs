@@ -1,8 +1,8 @@
 //! Claims against a real file.
 
 use super::*;
-use crate::domain::{Environment, Label, Operator, Phone};
-use crate::ledger::{Caps, Ledger, NewSend, NewSheet, StagedRow};
+use crate::domain::{Amount, Environment, Label, Operator, Phone};
+use crate::ledger::{Begun, Caps, Ledger, NewSend, NewSheet, StagedRow};
 
 type Outcome = std::result::Result<(), Failed>;
 

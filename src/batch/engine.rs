@@ -22,7 +22,7 @@ use super::schedule::{Phase, Schedule};
 use super::sweeper::{Found, Report};
 use crate::api::AuthFault;
 use crate::domain::{Money, Order, Ref, State};
-use crate::ledger::{Batch, CapPassed, Caps, ClaimCursor, Claims};
+use crate::ledger::{Batch, CapPassed, Caps, ClaimCursor, Claims, Consent};
 use crate::stop::Signal;
 use crate::topup::{self, Desk, Halt, RowAnswer, Standing, Unrecorded};
 use ahead::Ahead;
@@ -46,6 +46,8 @@ pub struct Options {
     pub waits: bool,
     /// At most so many rows in this run.
     pub limit: Option<u32>,
+    /// What was consented to.
+    pub consent: Consent,
     /// How long the same phone, plan and amount is a repeat.
     pub repeat_window: Duration,
     /// Caps over the ledger.
@@ -67,6 +69,8 @@ pub enum Stopped {
     Cap(CapPassed),
     /// So many rows were asked for.
     Limit,
+    /// More than was consented to.
+    Consent,
     /// The provider can't be reached.
     Unavailable(String),
     /// Neither its answers nor its lists and checks tell what became of row after row.
@@ -80,7 +84,7 @@ impl Stopped {
     fn is_hard(&self) -> bool {
         match self {
             Self::Auth(_) | Self::Unavailable(_) | Self::Unresolved(_) | Self::Interrupted(_) => true,
-            Self::EmptyWallet | Self::Cap(_) | Self::Limit => false,
+            Self::EmptyWallet | Self::Cap(_) | Self::Limit | Self::Consent => false,
         }
     }
 }
@@ -123,6 +127,7 @@ pub async fn run(
         connections: options.connections.max(1),
         ..options
     };
+    let cursor = ClaimCursor::within(options.consent, began_at);
     let outbox = Arc::new(Outbox::new(options.connections));
     let connections = (0..options.connections)
         .map(|_| outbox::connection(Arc::clone(&desk), Arc::clone(&outbox), answers.clone()));
@@ -150,7 +155,7 @@ pub async fn run(
         recoveries: 0,
         found,
         finds,
-        cursor: ClaimCursor::default(),
+        cursor,
         claimed: 0,
         out: 0,
         open: 0,
@@ -287,6 +292,10 @@ impl Engine<'_> {
         while let Ok(found) = self.finds.try_recv() {
             self.take(found);
         }
+        // What was not shown waits for the next run.
+        if self.options.consent.last_row.is_some() {
+            self.outcome.stopped.get_or_insert(Stopped::Limit);
+        }
         match self.failure {
             Some(failure) => Err(failure),
             None => Ok(self.outcome),
@@ -306,7 +315,7 @@ impl Engine<'_> {
         self.outcome
             .stopped
             .as_ref()
-            .is_none_or(|stopped| matches!(stopped, Stopped::Limit | Stopped::Cap(_)))
+            .is_none_or(|stopped| matches!(stopped, Stopped::Limit | Stopped::Consent | Stopped::Cap(_)))
             && self.failure.is_none()
             && !self.desk.halted.is(Halt::Sends)
     }

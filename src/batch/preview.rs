@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{Money, State};
-use crate::ledger::{self, Batch, Ledger, Planner, ToSend};
+use crate::ledger::{self, Batch, Consent, InDoubt, Ledger, Planner, ToSend};
 
 /// Rows of one plan that would be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +76,10 @@ pub struct Preview {
     pub under_cap: u64,
     /// At most so many rows are sent in this run.
     limit: u64,
+    /// The last line that would be sent.
+    last_row: Option<u32>,
+    /// Whether the limit lets lines behind it wait.
+    is_cut: bool,
     left: Option<Money>,
     room: Option<u64>,
 }
@@ -105,6 +109,8 @@ impl Preview {
             covered: 0,
             under_cap: 0,
             limit: bounds.limit.map_or(u64::MAX, u64::from),
+            last_row: None,
+            is_cut: false,
             left: bounds.balance,
             room: bounds.room_today,
         }
@@ -136,9 +142,11 @@ impl Preview {
 
     fn send(&mut self, row: &ToSend<'_>) {
         if self.to_send.rows >= self.limit {
+            self.is_cut = true;
             return;
         }
         self.to_send.add(row);
+        self.last_row = Some(row.row);
         self.dearest = self.dearest.max(dear(row));
         if let Some(left) = self.left {
             let left = left - dear(row);
@@ -165,6 +173,15 @@ impl Preview {
         });
         if let Some(plan) = self.plans.get_mut(place) {
             plan.totals.add(row);
+        }
+    }
+
+    /// What is consented to with it: these rows, and those in doubt, which may be sent again.
+    pub fn consent(&self, in_doubt: InDoubt) -> Consent {
+        Consent {
+            rows: self.to_send.rows.saturating_add(in_doubt.rows),
+            face: self.to_send.face.saturating_add(in_doubt.face),
+            last_row: self.last_row.filter(|_| self.is_cut),
         }
     }
 

@@ -215,7 +215,7 @@ pub(super) struct BatchArgs {
     /// Consent to sending, where nobody can be asked
     #[arg(long)]
     pub yes: bool,
-    /// Consent only if this is the face value of the sheet, or of what is left to send
+    /// Consent only if this is the face value of the sheet, or of what is left to send; under `--limit`, of its rows
     #[arg(long, value_name = "DZD", value_parser = dinars)]
     pub confirm_total: Option<u64>,
     /// Refuse a sheet that does not have so many rows

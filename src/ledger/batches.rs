@@ -324,21 +324,18 @@ impl Ledger {
         })?)
     }
 
-    /// Walks the rows of a stored sheet that are still to be sent, in the order of the file; orders that came back
-    /// to `planned` come first.
+    /// Walks the rows of a stored sheet that are still to be sent, those that came back to `planned` among them, in the
+    /// order of the file.
     pub fn each_waiting(&self, batch: &Batch, each: &mut dyn FnMut(&ToSend<'_>) -> Result<()>) -> Result<()> {
         let reader = self.reader();
-        let mut returned = reader.prepare_cached(&format!(
+        let mut waiting = reader.prepare_cached(&format!(
             "SELECT row, operator, plan, amount, cost FROM orders {NOT_OPEN_OF_BATCH} AND batch_id = ?1 \
-             AND state = 'planned' ORDER BY row"
+             AND state = 'planned' AND row IS NOT NULL \
+             UNION ALL SELECT row, operator, plan, amount, cost FROM sheet_rows WHERE sheet_id = ?2 \
+             AND order_id IS NULL AND row > (SELECT next_row FROM sheets WHERE id = ?2) ORDER BY row"
         ))?;
-        walk_to_send(&mut returned, &[&batch.id], each)?;
-        let Some(sheet) = &batch.sheet else { return Ok(()) };
-        let mut waiting = reader.prepare_cached(
-            "SELECT row, operator, plan, amount, cost FROM sheet_rows WHERE sheet_id = ?1 AND order_id IS NULL \
-             AND row > (SELECT next_row FROM sheets WHERE id = ?1) ORDER BY row",
-        )?;
-        walk_to_send(&mut waiting, &[&sheet.id], each)
+        let sheet = batch.sheet.as_ref().map(|sheet| sheet.id);
+        walk_to_send(&mut waiting, &[&batch.id, &sheet], each)
     }
 
     /// Orders of a batch whose answers were lost, that this process asks about, in the order in which they were sent.

@@ -35,7 +35,7 @@ use rusqlite::Connection;
 pub use acts::{ActEvent, Author, NewAct, Override};
 pub use batches::{Batch, InDoubt, OpenRow, Paid, PlannedRow, Sheet, SheetOrder, Standings, ToSend};
 pub use cache::StoredIdentity;
-pub use claims::{ClaimCursor, ClaimRules, Claims, Hold};
+pub use claims::{ClaimCursor, ClaimRules, Claims, Consent, Hold};
 pub use compared::{Compared, EntrySum, MatchedBy, Moved, SeenEntry, Sum, Theirs};
 pub use comparison::Comparison;
 pub use error::LedgerError;

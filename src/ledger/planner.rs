@@ -312,3 +312,7 @@ impl Planner {
         read_order(rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
     }
 }
+
+#[cfg(test)]
+#[path = "planner_tests.rs"]
+mod tests;

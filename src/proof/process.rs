@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use super::provider::{KEY, Provider, Wire};
 use super::world::{PLAN, World};
 use crate::api::{Client, ClientOptions, Rate, read_balance, read_data};
-use crate::batch::{Options, Terms, sheet};
+use crate::batch::{Bounds, Options, Preview, Terms, sheet};
 use crate::clock::{Clock, earlier};
 use crate::domain::{Account, Amount, Catalogue, Intent, Label, Money, Operator, Plan, Price};
 use crate::ledger::{Caps, Guard, Ledger, NewSheet};
@@ -165,10 +165,15 @@ impl Shop {
         let Some(balance) = self.balance(&desk).await else {
             return Ok(());
         };
+        let in_doubt = desk
+            .ledger
+            .in_doubt(&batch, crate::domain::start_of_day(self.clock.now()))?;
+        let preview = Preview::of_stored(&desk.ledger, &batch, Bounds::default())?;
         let options = Options {
             connections: self.connections,
             waits: true,
             limit: None,
+            consent: preview.consent(in_doubt),
             repeat_window: REPEAT_WINDOW,
             caps: self.caps,
             balance: Some(balance),

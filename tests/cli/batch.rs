@@ -126,22 +126,100 @@ fn a_total_is_consent_to_this_total_only() {
             .expect_no_post();
     }
     let first = november
-        .batch(&["--confirm-total", "400", "--limit", "1", "--yes"])
-        .expect_posts(1);
-    // What goes on is bound to the sheet as well.
-    let next = first.next();
-    assert!(next.contains("--confirm-total 400"), "{next}");
-    assert_eq!(next.matches("--yes").count(), 1, "{next}");
+        .batch(&["--confirm-total", "200", "--limit", "2"])
+        .expect_posts(2);
     november
         .batch(&["--confirm-total", "100"])
         .expect_exit(2)
         .expect_error("total_not_confirmed")
-        .expect_posts(1);
-    let second = november.batch(&["--confirm-total", "200", "--limit", "2"]);
-    shop.shell(&second.next().replace("--limit 2", ""))
+        .expect_posts(2);
+    let rest = first.next().replace("--limit 2", "--confirm-total 200 --no-wait");
+    let sent = shop.shell(&rest).expect_exit(8).expect_posts(4);
+    // What goes on is bound to the sheet.
+    let next = sent.next();
+    assert!(next.contains("--confirm-total 400"), "{next}");
+    shop.shell(&next.replace("--no-wait", ""))
         .expect_exit(0)
         .expect_posts(4);
     november.expect_each_paid_once();
+}
+
+/// Under a limit it is the total of the rows that the limit lets through. The next ones are others: the command that
+/// goes on consents to none of them.
+#[test]
+fn a_total_under_a_limit_is_that_of_its_rows() {
+    let shop = Shop::open();
+    let november = shop.sheet("november.csv").customers(4);
+    november
+        .batch(&["--confirm-total", "400", "--limit", "1", "--yes"])
+        .expect_exit(2)
+        .expect_error("total_not_confirmed")
+        .expect_hint("--limit")
+        .expect_no_post();
+    let first = november
+        .batch(&["--confirm-total", "100", "--limit", "1", "--yes"])
+        .expect_posts(1);
+    let next = first.next();
+    assert!(next.contains("--limit 1"), "{next}");
+    assert!(
+        !next.contains("--confirm-total") && !next.contains("--yes"),
+        "{next}"
+    );
+    shop.shell(&next)
+        .expect_exit(2)
+        .expect_error("consent")
+        .expect_hint("--confirm-total 100")
+        .expect_posts(1);
+}
+
+/// A row came back because the money was used up, and then another is put before it: that one is shown, and sent.
+#[test]
+fn a_limit_sends_the_row_that_it_shows() {
+    let shop = Shop::open_with(&["--balance", "50"]);
+    shop.sheet("november.csv")
+        .row("0778037341,5000")
+        .batch(&["--yes", "--until-empty"])
+        .expect_exit(9)
+        .expect_error("empty_wallet");
+    shop.provider.deposit(6_000);
+    let november = shop
+        .sheet("november.csv")
+        .row("0778037342,100")
+        .row("0778037343,100")
+        .row("0778037341,5000");
+    let words = ["--limit", "1", "--max-total", "100", "--confirm-total", "100"];
+    let mut paid = Paid::new();
+    // The same bytes again: the order that came back is a row among others.
+    for number in ["0778037342", "0778037343"] {
+        let sent = november.batch(&words).expect_exit(0);
+        paid.insert((number.to_owned(), 100), 1);
+        assert_eq!(shop.paid(), paid);
+        assert_eq!(sent.json()["stopped"], "limit", "{sent:?}");
+    }
+    let words = ["--limit", "1", "--max-total", "5000", "--confirm-total", "5000"];
+    november.batch(&words).expect_exit(0);
+    november.expect_each_paid_once();
+}
+
+/// A row that waits under its cap is no room for a dearer one that was not shown.
+#[test]
+fn a_limit_sends_no_other_row_in_place_of_one_that_is_held() {
+    let shop = Shop::open().set("ONECLICKDZ_MAX_PER_NUMBER_PER_DAY", "5000");
+    shop.send(5000).expect_exit(0);
+    let november = shop
+        .sheet("november.csv")
+        .row("0778037340,100")
+        .row("0778037341,5000")
+        .row("0778037342,100");
+    for _ in 0..2 {
+        let words = ["--limit", "1", "--max-total", "100", "--confirm-total", "100"];
+        november
+            .batch(&words)
+            .expect_exit(9)
+            .expect_error("max_per_number_per_day")
+            .expect_posts(1);
+    }
+    november.send().expect_exit(9).expect_posts(3);
 }
 
 /// A file that is not the one meant is refused, consent or not.

@@ -98,6 +98,39 @@ fn what_was_sent_by_hand_is_a_repeat() {
     assert_eq!(shop.paid(), paid(&[(PHONE, 500, 2), ("0778037341", 500, 1)]));
 }
 
+/// The row had been sent and refused for want of money when the same was sent by hand: it is held, and can be released.
+#[test]
+fn what_was_sent_by_hand_before_a_row_came_round_again_is_a_repeat() {
+    let shop = Shop::open_with(&["--balance", "100"]);
+    let november = shop
+        .sheet("november.csv")
+        .row("0778037340,500")
+        .row("0778037341,500");
+    november
+        .batch(&["--yes", "--until-empty"])
+        .expect_exit(9)
+        .expect_error("empty_wallet")
+        .expect_posts(1);
+    shop.provider.deposit(5_000);
+    shop.send(500).expect_exit(0);
+    november
+        .send()
+        .expect_exit(2)
+        .expect_error("repeat")
+        .expect_hint("--again")
+        .expect_posts(3);
+    november
+        .send()
+        .expect_exit(2)
+        .expect_error("repeat")
+        .expect_posts(3);
+    november
+        .batch(&["--yes", "--again"])
+        .expect_exit(0)
+        .expect_posts(4);
+    assert_eq!(shop.paid(), paid(&[(PHONE, 500, 2), ("0778037341", 500, 1)]));
+}
+
 /// A row that was sent by the batch is a repeat for `send`, too.
 #[test]
 fn what_a_batch_has_sent_is_a_repeat_by_hand() {

@@ -573,12 +573,14 @@ fn a_pipe_without_a_name_goes_on_as_well() {
         .expect_no_post();
     let first = shop
         .run_with(
-            &["batch", "-", "--confirm-total=400", "--limit=1", "-o", "json"],
+            &["batch", "-", "--confirm-total=100", "--limit=1", "-o", "json"],
             &text,
         )
         .expect_posts(1);
-    shop.shell(&first.next()).expect_posts(2);
-    shop.shell(&first.next().replace("--limit=1", ""))
+    let next = first.next();
+    shop.shell(&next.replace("--limit=1", "--limit=1 --confirm-total=100"))
+        .expect_posts(2);
+    shop.shell(&next.replace("--limit=1", "--confirm-total=200"))
         .expect_exit(0)
         .expect_posts(4);
     assert_eq!(shop.records("stdin.results.csv").len(), 4);

@@ -537,3 +537,26 @@ fn a_limit_on_the_size_of_files_is_a_full_disk() {
     november.expect_each_paid_once();
     november.expect_true_results();
 }
+
+/// A row has become dearer than it was when somebody consented: it waits until they are asked again.
+#[test]
+fn no_more_is_sent_than_was_consented_to() {
+    let shop = slow_shop(&[]);
+    let november = shop.sheet("november.csv").customers(100);
+    let running = november.start(&[]);
+    shop.provider
+        .await_books("the first POSTs", |books| books.calls("send") >= 2);
+    shop.rewrite("UPDATE sheet_rows SET amount = 200 WHERE row = 101");
+    let stopped = running
+        .finish()
+        .expect_exit(9)
+        .expect_error("over_consent")
+        .expect_posts(99);
+    assert_eq!(
+        (stopped.rows("fulfilled"), stopped.rows("planned")),
+        (99, 1),
+        "{stopped:?}"
+    );
+    assert_eq!(stopped.json()["stopped"], "consent");
+    shop.shell(&stopped.next()).expect_exit(0).expect_posts(100);
+}

@@ -127,6 +127,9 @@ impl Engine<'_> {
         for (row, hold) in &claims.held {
             self.hold(row, hold);
         }
+        if claims.is_over_consent {
+            self.outcome.stopped.get_or_insert(Stopped::Consent);
+        }
         if let Some(passed) = claims.over_cap {
             // What the run was told to stop for meanwhile weighs more.
             self.outcome.stopped.get_or_insert(Stopped::Cap(passed));

@@ -96,6 +96,7 @@ impl Summary<'_> {
             Stopped::Auth(_) => "auth",
             Stopped::Cap(_) => "cap",
             Stopped::Limit => "limit",
+            Stopped::Consent => "consent",
             Stopped::Unavailable(_) | Stopped::Unresolved(_) => "unavailable",
             Stopped::Interrupted(crate::stop::Signal::Interrupt) => "interrupted",
             Stopped::Interrupted(crate::stop::Signal::Terminate) => "terminated",
@@ -263,6 +264,12 @@ impl Summary<'_> {
                 ),
             )
             .hint("the same command goes on tomorrow, or with a higher cap"),
+            Stopped::Consent => Error::new(
+                Kind::Limit,
+                "over_consent",
+                format!("more was planned meanwhile than was consented to; the rest stays planned: {standing}"),
+            )
+            .hint("the same command shows what is left, and needs consent to it"),
             Stopped::Unavailable(why) => Error::new(
                 Kind::Unavailable,
                 "not_sent",

@@ -156,16 +156,15 @@ async fn ask(
     asked: &Asked,
 ) -> Result<Option<&'static str>> {
     let (sending, total) = (job.sending, asked.total());
-    let (_, whole) = planned.totals();
-    if sending.confirm_total.is_some() {
-        let _ = job.confirmed.set(whole);
-    }
+    // That of the whole sheet says nothing of the rows that a limit lets through.
+    let whole = sending.limit.is_none().then(|| planned.totals().1);
     if asked.rows == 0 && asked.in_doubt.rows == 0 {
         return Ok(None);
     }
     if let Some(confirmed) = sending.confirm_total {
         // A batch that goes on is confirmed by the same total as when it began.
-        if confirmed == total || confirmed == whole {
+        if confirmed == total || Some(confirmed) == whole {
+            let _ = job.confirmed.set(whole);
             return Ok(Some("`--confirm-total`"));
         }
         let message = format!(
@@ -173,8 +172,13 @@ async fn ask(
             grouped(total),
             grouped(confirmed)
         );
-        return Err(Error::usage("total_not_confirmed", message)
-            .hint("look at `--dry-run`; `--confirm-total` takes the face value of the sheet, or of what is left to send"));
+        let takes = match whole {
+            Some(_) => "the sheet, or of what is left to send",
+            None => "the rows that `--limit` lets through",
+        };
+        return Err(Error::usage("total_not_confirmed", message).hint(format!(
+            "look at `--dry-run`; `--confirm-total` takes the face value of {takes}"
+        )));
     }
     if sending.yes {
         return Ok(Some("`--yes`"));

@@ -41,7 +41,13 @@ impl Job<'_> {
     /// The command line to be typed again: what was typed, without what belonged to one run only.
     pub(super) fn next_command(&self) -> String {
         let mut line = Line::default();
+        let confirmed = self.confirmed.get().copied();
+        // The total of this run's rows bound it; without one it would consent to any others.
+        let is_unbound = confirmed == Some(None);
         for word in &self.sending.typed {
+            if word == "--yes" && is_unbound && !line.has_ended() {
+                continue;
+            }
             if word == "-" && self.file.is_stdin() {
                 line.file(&self.file.resumed_from().display().to_string());
             } else {
@@ -57,7 +63,7 @@ impl Job<'_> {
             }
         }
         // That of the sheet holds however much of it is left; before it is known, what was typed does.
-        if let Some(total) = self.confirmed.get().or(self.sending.confirm_total.as_ref()) {
+        if let Some(total) = confirmed.unwrap_or(self.sending.confirm_total) {
             line.flag("--confirm-total", &total.to_string());
         }
         line.typed()
@@ -83,6 +89,11 @@ impl Line {
         } else {
             name.to_owned()
         });
+    }
+
+    /// Whether no flag comes any more.
+    fn has_ended(&self) -> bool {
+        self.words.iter().any(|word| word == END_OF_FLAGS)
     }
 
     /// A flag with its value, before the word behind which there are none. A value that looks like a flag is joined to

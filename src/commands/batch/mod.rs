@@ -134,8 +134,9 @@ struct Job<'a> {
     label: Label,
     file: &'a source::SheetFile,
     sheet: Sheet,
-    /// The face value of the whole sheet, where a total was confirmed by a flag.
-    confirmed: OnceCell<u64>,
+    /// The face value of the whole sheet, where a total was confirmed by a flag; none under a limit, where the next run is
+    /// of other rows.
+    confirmed: OnceCell<Option<u64>>,
 }
 
 /// The sheet as it was understood: staged anew, or stored before.
@@ -231,7 +232,8 @@ impl Job<'_> {
         };
         let left_out = LeftOut { bad, repeats };
         let batch = self.store(connected, &terms, planned, with_repeats, act)?;
-        self.send(connected, batch, &preview, balance, left_out).await
+        let options = self.options(connected, &preview, in_doubt, balance);
+        self.send(connected, batch, options, left_out).await
     }
 
     /// Where the provider can't be asked before anything is sent, earlier runs may have sent all the same: how the batch
@@ -450,12 +452,10 @@ impl Job<'_> {
         &self,
         connected: &Connected,
         batch: Batch,
-        preview: &Preview,
-        balance: Money,
+        options: Options,
         left_out: LeftOut,
     ) -> Result<ExitCode> {
         let desk: &Arc<Desk> = &connected.desk;
-        let options = self.options(connected, preview, balance);
         let mut report = report::Report::begin(self, connected, &batch)?;
         let log = self.session.write_log_meanwhile();
         let ran = crate::batch::run(Arc::clone(desk), batch.clone(), options, &mut |event| {
@@ -468,12 +468,19 @@ impl Job<'_> {
         conclude::conclude(self, connected, &batch, &outcome, report, left_out).await
     }
 
-    fn options(&self, connected: &Connected, preview: &Preview, balance: Money) -> Options {
+    fn options(
+        &self,
+        connected: &Connected,
+        preview: &Preview,
+        in_doubt: InDoubt,
+        balance: Money,
+    ) -> Options {
         let config = &self.session.config;
         Options {
             connections: self.connections(connected),
             waits: !self.sending.no_wait,
             limit: self.sending.limit,
+            consent: preview.consent(in_doubt),
             repeat_window: config.repeat_window.value.duration(),
             caps: self.session.caps(),
             balance: Some(balance),

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::super::batches::{Batch, ensure_batch, find_batch};
-use super::super::rows::millis;
+use super::super::rows::{millis, state_words};
 use super::super::{LedgerError, Result};
 use super::{NEEDS_CONSENT, NewSheet, Planner, TO_SEND};
 
@@ -32,7 +32,7 @@ impl Planner {
         let is_whole = new.is_whole && count == self.rows;
         let (batch, sheet) = self.begin_sheet(new, (count, face), is_whole)?;
         self.copy_rows(sheet, &kept)?;
-        self.activate(batch, sheet, new)?;
+        self.activate(batch, sheet, new, &kept)?;
         self.sweep_away_old_sheets(batch, sheet)?;
         find_batch(&self.connection, &self.account, &self.label)?
             .ok_or_else(|| LedgerError::Unreadable("the batch is gone".to_owned()))
@@ -89,7 +89,7 @@ impl Planner {
 
     /// Makes the sheet the one of its batch: rows that are orders already are joined to it, and planned orders that
     /// it no longer has are dropped.
-    fn activate(&mut self, batch: i64, sheet: i64, new: &NewSheet) -> Result<()> {
+    fn activate(&mut self, batch: i64, sheet: i64, new: &NewSheet, kept: &str) -> Result<()> {
         let at = millis(new.at);
         let transaction = self
             .connection
@@ -124,7 +124,8 @@ impl Planner {
             transaction.commit()?;
             return Ok(());
         }
-        plan_again(&transaction, batch, sheet, at, new.act)?;
+        plan_again(&transaction, (batch, sheet), kept, at, new.act)?;
+        look_again(&transaction, (batch, sheet), kept)?;
         transaction.execute(
             "UPDATE sheets SET elsewhere = (SELECT count(*) FROM sheet_rows JOIN orders ON orders.id = order_id \
              WHERE sheet_id = ?2 AND order_id IS NOT NULL AND batch_id IS NOT ?1) WHERE id = ?2",
@@ -163,27 +164,51 @@ impl Planner {
     }
 }
 
-/// Orders of which nothing was made, and that the sheet has again, are planned anew.
-fn plan_again(connection: &Connection, batch: i64, sheet: i64, at: i64, act: Option<i64>) -> Result<()> {
-    let again = "id IN (SELECT order_id FROM sheet_rows WHERE sheet_id = ?2 AND order_id IS NOT NULL) \
-         AND (state = 'cancelled' OR (state = 'rejected' AND batch_id IS NOT ?1))";
+/// Orders of which nothing was made.
+const NOTHING_MADE: &str = "(state = 'cancelled' OR (state = 'rejected' AND batch_id IS NOT ?1))";
+
+/// Orders of which nothing was made, and that the sheet has again, are planned anew: those that were shown as to be sent,
+/// and not what has been cancelled while consent was asked.
+fn plan_again(
+    connection: &Connection,
+    (batch, sheet): (i64, i64),
+    kept: &str,
+    at: i64,
+    act: Option<i64>,
+) -> Result<()> {
+    let again =
+        format!("id IN (SELECT order_id FROM staged WHERE fate = 'again' AND {kept}) AND {NOTHING_MADE}");
     connection.execute(
         &format!(
             "INSERT INTO moves (order_id, at, from_state, to_state, why, act_id) \
-             SELECT id, ?3, state, 'planned', 'planned with a sheet', ?4 FROM orders WHERE {again}"
+             SELECT id, ?2, state, 'planned', 'planned with a sheet', ?3 FROM orders WHERE {again}"
         ),
-        params![batch, sheet, at, act],
+        params![batch, at, act],
     )?;
     connection.execute(
         &format!(
-            "UPDATE orders SET state = 'planned', batch_id = ?1, revision = revision + 1, updated_at = ?3, message = NULL, \
+            "UPDATE orders SET state = 'planned', batch_id = ?1, revision = revision + 1, updated_at = ?2, message = NULL, \
              settled_by = NULL WHERE {again}"
         ),
-        [batch, sheet, at],
+        [batch, at],
     )?;
     connection.execute(
         "UPDATE orders SET again = 1 FROM sheet_rows AS s WHERE s.sheet_id = ?2 AND s.order_id = orders.id \
          AND s.again = 1 AND orders.state = 'planned' AND orders.batch_id = ?1",
+        [batch, sheet],
+    )?;
+    Ok(())
+}
+
+/// A row that was not to be sent, and that somebody has cancelled meanwhile: the next run reads the sheet anew, and asks
+/// about it.
+fn look_again(connection: &Connection, (batch, sheet): (i64, i64), kept: &str) -> Result<()> {
+    let open = state_words(|state| !state.is_final());
+    connection.execute(
+        &format!(
+            "UPDATE sheets SET is_whole = 0 WHERE id = ?2 AND EXISTS (SELECT 1 FROM staged JOIN orders ON orders.id = order_id \
+             WHERE fate IN ({open}) AND {kept} AND {NOTHING_MADE})"
+        ),
         [batch, sheet],
     )?;
     Ok(())

@@ -220,3 +220,28 @@ fn what_was_not_waited_for_is_looked_at_by_the_next_run() {
     shop.shell(&left.next()).expect_exit(0).expect_posts(5);
     november.expect_true_results();
 }
+
+/// Its first request was lost, the next one refused, and nobody knows of it: so it was given up. When its number is to be
+/// topped up in another way, that first request may still turn up.
+#[test]
+fn what_was_given_up_in_doubt_is_repeated_only_with_again() {
+    let shop = Shop::open().faults(["error_503_before@1"]);
+    shop.provider.set_switch("operator_check=on");
+    let refused = shop
+        .sheet("november.csv")
+        .columns("phone,plan,amount")
+        .row("0661234567,PREPAID_DJEZZY,500");
+    let ended = refused.send().expect_exit(5);
+    assert_eq!(ended.rows("cancelled"), 1, "{ended:?}");
+    let mended = shop
+        .sheet("november.csv")
+        .columns("phone,plan,amount")
+        .row("0661234567,PREPAID_MOBILIS,500");
+    let posts = shop.books().calls("send");
+    let asked = mended.send().expect_exit(2).expect_posts(posts);
+    assert!(asked.stderr.contains("cancelled"), "{asked:?}");
+    mended
+        .batch(&["--yes", "--again"])
+        .expect_exit(0)
+        .expect_posts(posts + 1);
+}

@@ -143,11 +143,11 @@ impl Ledger {
         find_batch(&self.reader(), account, label)
     }
 
-    /// The label under which the ledger knows a batch of this name, however its accents are spelt; the composed one where it
-    /// knows none.
+    /// The label under which the ledger knows a batch of this name, however its accents are spelt: as typed where it knows
+    /// both spellings, and the composed one where it knows none.
     pub fn known_label(&self, account: &Account, label: &Label) -> Result<Label> {
         let composed = label.composed();
-        for spelling in [&composed, label, &label.decomposed()] {
+        for spelling in [label, &composed, &label.decomposed()] {
             if self.batch(account, spelling)?.is_some() {
                 return Ok(spelling.clone());
             }

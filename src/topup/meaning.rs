@@ -7,6 +7,9 @@ use crate::api::SendAnswer;
 use crate::domain::{Money, SettledBy, State, TopupId};
 use crate::promise::{Rule, holds};
 
+/// Why an order is sent again that the provider has put off.
+pub(super) const ASKS_TO_WAIT: &str = "the provider asks to wait";
+
 /// What becomes of an order behind an answer.
 #[derive(Debug)]
 pub(super) struct Meaning {
@@ -248,7 +251,7 @@ impl Meaning {
                 let pause = asked_to_wait(wait, pace);
                 patience.waited += pause;
                 let pause = (patience.waited <= ASKED_TO_WAIT_MAX).then_some(pause);
-                Self::not_made("the provider asks to wait".to_owned(), pause)
+                Self::not_made(ASKS_TO_WAIT.to_owned(), pause)
             }
             SendAnswer::Exists if !holds(Rule::TakenIsNotRefused) => Self::failed(REF_TAKEN),
             SendAnswer::Exists => Self::unknown(REF_TAKEN.to_owned()),

@@ -288,7 +288,7 @@ fn take_attempt(exchange: &mut Exchange, outcome: impl Into<String>) -> Attempt 
 fn outline_of(exchange: &Exchange, outcome: impl Into<String>) -> Attempt {
     let (http_status, answer) = match &exchange.outcome {
         Outcome::Answered(answer) => (Some(answer.status), None),
-        Outcome::NotSent(why) => (None, Some(format!("not sent: {why}"))),
+        Outcome::NotSent(why) => (None, Some(format!("{NOT_SENT}{why}"))),
         Outcome::Lost(why) => (None, Some(format!("no answer: {why}"))),
     };
     Attempt {
@@ -317,6 +317,9 @@ pub fn was_only_told_taken(attempts: &[Attempt]) -> bool {
 /// The word that an attempt carries when the provider said that the ref is taken: from then on an order that
 /// can't be seen is hidden, not absent.
 const REF_TAKEN: &str = "the ref is taken";
+
+/// How an attempt begins that never left.
+const NOT_SENT: &str = "not sent: ";
 
 /// How long the provider asks to wait, or our own pause where it does not say.
 fn asked_to_wait(wait: Option<Duration>, pace: &Pace) -> Duration {

@@ -1,11 +1,13 @@
 //! Sending one order: written first, sent once, its answer stored before anything else happens.
 
-use super::meaning::{Meaning, Next, Patience};
+use super::meaning::{ASKS_TO_WAIT, Meaning, Next, Patience};
 use super::recover::{Absence, Recovered};
-use super::{Desk, Event, Halt, REF_TAKEN, Result, Standing, Tell, Trouble, server_time, take_attempt};
+use super::{
+    Desk, Event, Halt, NOT_SENT, REF_TAKEN, Result, Standing, Tell, Trouble, server_time, take_attempt,
+};
 use crate::api::{Client, Exchange, classify_send};
 use crate::domain::{Intent, Money, Operator, Order, State};
-use crate::ledger::{Again, Begun, CapPassed, Change, Guard, LedgerError, NewSend, Written};
+use crate::ledger::{Again, Attempt, Begun, CapPassed, Change, Guard, LedgerError, NewSend, Written};
 use crate::promise::{Rule, holds};
 use crate::stop::Signal;
 
@@ -379,9 +381,10 @@ impl Desk {
 
     /// Sent as often as one command may, and absent each time: it stays unknown.
     async fn out_of_patience(&self, order: &Order, last: &str) -> Result<Standing> {
-        let times = match order.attempts {
+        let attempts = self.ledger.attempts(order)?;
+        let times = match attempts.iter().filter(|attempt| may_have_made(attempt)).count() {
             1 => "once".to_owned(),
-            attempts => format!("{attempts} times"),
+            sends => format!("{sends} times"),
         };
         let why = format!("sent {times}, and the provider knows of none; what came back last: {last}");
         self.unresolved(order, why).await
@@ -434,6 +437,18 @@ impl Desk {
             otherwise
         })
     }
+}
+
+/// Whether a call is a request for the order that may have made it: not one that never left, and none that the provider
+/// has put off. Claims that were given back have no request at all.
+fn may_have_made(attempt: &Attempt) -> bool {
+    let has_left = !attempt
+        .answer
+        .as_deref()
+        .is_some_and(|answer| answer.starts_with(NOT_SENT));
+    let outcome = attempt.outcome.as_deref();
+    let is_put_off = outcome.is_some_and(|outcome| outcome.ends_with(ASKS_TO_WAIT));
+    attempt.endpoint == "send" && has_left && !is_put_off
 }
 
 /// What is proved absent is sent again under its ref.

@@ -213,10 +213,11 @@ pub(super) fn exit_code(standing: &Standing) -> ExitCode {
 
 fn stopped(order: &Order, signal: Signal) -> Error {
     match order.state {
-        State::Cancelled | State::Rejected | State::Planned => {
-            interrupted(signal, "stopped before anything was made")
-                .hint("the same command can be typed again")
+        State::Planned => {
+            interrupted(signal, "stopped before anything was made").maybe_hint(sent_by_its_batch(order))
         }
+        State::Cancelled | State::Rejected => interrupted(signal, "stopped before anything was made")
+            .hint("the same command can be typed again"),
         state => {
             let message = format!("stopped; the order is `{state}` and may still be delivered");
             let reference = typed(&order.intent.reference);
@@ -356,12 +357,18 @@ fn open(order: &Order) -> Error {
         "not_final",
         format!("the order is `{}` and not at its end yet", order.state),
     )
-    .hint(match (order.state, &order.batch) {
-        (State::Planned, Some(batch)) => {
-            format!("it has not been sent: `oneclick batch` with the sheet of the batch `{batch}` goes on")
-        }
-        _ => format!("`oneclick ref wait {reference}` waits for its end"),
-    })
+    .hint(
+        sent_by_its_batch(order)
+            .unwrap_or_else(|| format!("`oneclick ref wait {reference}` waits for its end")),
+    )
+}
+
+/// Who sends an order that is planned.
+fn sent_by_its_batch(order: &Order) -> Option<String> {
+    let batch = order.batch.as_ref().filter(|_| order.state == State::Planned)?;
+    Some(format!(
+        "it has not been sent: `oneclick batch` with the sheet of the batch `{batch}` goes on"
+    ))
 }
 
 #[cfg(test)]

@@ -255,6 +255,13 @@ pub struct Order {
     pub owner: Option<String>,
 }
 
+impl Order {
+    /// Whether it is a row of its batch's sheet: the batch sends no order that the sheet no longer has.
+    pub fn is_row(&self) -> bool {
+        self.batch.is_some() && self.row.is_some()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -111,7 +111,7 @@ impl Desk {
             Recovered::Standing(standing) => Ok(*standing),
             Recovered::Absent(order) => {
                 // A row that its sheet no longer has is dropped.
-                let to = if order.batch.is_some() && order.row.is_some() {
+                let to = if order.is_row() {
                     State::Planned
                 } else {
                     State::Cancelled

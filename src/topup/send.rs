@@ -169,7 +169,7 @@ impl Desk {
     ) -> Sent {
         tell(&Event::Sending(&written.order));
         let exchange = self.client.post_send(std::mem::take(&mut written.request)).await;
-        let is_row = written.order.batch.is_some();
+        let is_row = written.order.is_row();
         let answer = classify_send(&exchange, &written.order.intent.reference);
         let meaning = Meaning::of(answer, &self.pace, &mut patience, is_row);
         // Before the connection is free: nothing may leave on it that this answer puts an end to.
@@ -191,7 +191,7 @@ impl Desk {
         tell: Tell<'_>,
     ) -> Result<Standing> {
         loop {
-            let is_row = sent.written.order.batch.is_some();
+            let is_row = sent.written.order.is_row();
             let change = self.answer(&mut sent);
             let Sent {
                 written,
@@ -317,7 +317,7 @@ impl Desk {
                 State::Unknown,
                 format!("{why}; an earlier request may have made it"),
             )
-        } else if order.batch.is_some() {
+        } else if order.is_row() {
             (State::Planned, format!("{why} before it was made"))
         } else {
             (State::Cancelled, format!("{why} before it was made"))

@@ -86,7 +86,7 @@ async fn send(session: &Session, connected: &Connected, request: &Request) -> Re
     };
     if let Some(order) = &known {
         check_is_the_same(request, order)?;
-        if !matches!(order.state, State::Rejected | State::Cancelled) {
+        if !is_sent_anew(order) {
             return go_on_with(session, connected, request, order.clone()).await;
         }
     }
@@ -107,6 +107,22 @@ async fn send(session: &Session, connected: &Connected, request: &Request) -> Re
     let progress = session.printer.spinner();
     let standing = top_up(session, connected, known.as_ref(), &offer.wish, &progress).await?;
     finish(session, connected, request, standing, offer.balance, progress).await
+}
+
+/// Whether nothing was made under its ref, and no batch sends it.
+fn is_sent_anew(order: &Order) -> bool {
+    match order.state {
+        State::Rejected | State::Cancelled => true,
+        State::Planned => !order.is_row(),
+        State::Sending
+        | State::Accepted
+        | State::Fulfilled
+        | State::Refunded
+        | State::InReview
+        | State::Conflict
+        | State::Unknown
+        | State::WrittenOff => false,
+    }
 }
 
 /// The same order, given up a while ago because the provider did not know it: it may have been late. Under its own

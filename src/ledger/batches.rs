@@ -66,6 +66,15 @@ impl Standings {
         picked.map(|(_, count)| count).sum()
     }
 
+    /// All rows of the sheet, with those that are orders `elsewhere`.
+    #[must_use]
+    pub fn with(mut self, elsewhere: &Self) -> Self {
+        for (state, orders) in &elsewhere.states {
+            *self.states.entry(*state).or_default() += orders;
+        }
+        self
+    }
+
     /// The same, of the orders that the sheet no longer has.
     pub fn count_gone(&self, wanted: impl Fn(State) -> bool) -> u64 {
         let picked = self.gone.iter().filter(|(state, _)| wanted(**state));

@@ -92,7 +92,7 @@ fn what_was_left_open_counts_against_the_bounds_of_the_next_run() {
     let most = (face_of(&["planned", "sending"]) - 1).to_string();
     let refused = november
         .batch(&["--yes", "--max-total", &most])
-        .expect_exit(9)
+        .expect_exit(6)
         .expect_error("max_total");
     assert!(
         refused.error()["message"].to_string().contains("again"),

@@ -117,7 +117,7 @@ fn a_cap_of_the_day_binds_what_would_be_sent_again() {
         shop.shell(&line)
     };
     shop_with("700")
-        .expect_exit(9)
+        .expect_exit(6)
         .expect_error("max_per_day")
         .expect_posts(8);
     shop_with("800").expect_exit(0).expect_posts(16);
@@ -244,4 +244,56 @@ fn what_was_given_up_in_doubt_is_repeated_only_with_again() {
         .batch(&["--yes", "--again"])
         .expect_exit(0)
         .expect_posts(posts + 1);
+}
+
+/// What an earlier run has left unknown decides the exit code of one that is refused before it begins.
+#[test]
+fn what_was_lost_is_told_where_the_run_is_refused() {
+    let shop = Shop::open_with(&["--balance", "150"]).faults(["request_lost"]);
+    let november = shop.sheet("november.csv").customers(3);
+    november.batch(&["--yes", "--limit", "1"]).expect_exit(6);
+    shop.provider.set_faults(&[]);
+    let unknown = "of 1 row it is not known whether it was made";
+    november
+        .send()
+        .expect_exit(6)
+        .expect_error("balance_too_low")
+        .expect_hint("the batch stands as it did")
+        .expect_said([unknown, "nothing more was sent"]);
+    november
+        .batch(&["--yes", "--max-total", "100"])
+        .expect_exit(6)
+        .expect_error("max_total")
+        .expect_said([unknown]);
+    shop.provider.set_switch("key_enabled=off");
+    let refused = november.send().expect_exit(6).expect_said([unknown]);
+    assert_eq!(refused.error()["code"], "API_DISABLED", "{refused:?}");
+    // Whose the key is has been forgotten: nobody can tell which batch is meant before it is known again.
+    november.send().expect_exit(4);
+}
+
+/// A row that was put off and given back was not sent: it is not said to have been.
+#[cfg(unix)]
+#[test]
+fn a_row_that_was_put_off_does_not_count_as_sent() {
+    let shop = Shop::open()
+        .set("ONECLICKDZ_CONCURRENCY", "1")
+        .switches(["retry_after=huge"])
+        .faults(["rate_limited"]);
+    let november = shop.sheet("november.csv").customers(1);
+    let running = november.start(&[]);
+    shop.provider
+        .await_books("a 429", |books| books.0["rate_limited"].as_u64() >= Some(1));
+    running.signal("INT");
+    running.finish().expect_exit(130);
+    assert_eq!(shop.states()["planned"], 1);
+    shop.provider.set_switch("retry_after=seconds");
+    shop.provider.set_faults(&["request_lost"]);
+    november.send().expect_exit(6).expect_posts(4);
+    let unknown = shop.run(&["ref", "list", "--open", "-o", "json"]).json();
+    let message = unknown[0]["message"].to_string();
+    assert!(
+        message.contains("sent 3 times, and the provider knows of none"),
+        "{unknown}"
+    );
 }

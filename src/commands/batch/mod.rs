@@ -121,7 +121,10 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
             };
             match job.run(&connected).await {
                 Ok(code) => Ok(code),
-                Err(error) => Err(connected.heed(job.with_standing(&connected, error)).await),
+                Err(error) => {
+                    let error = connected.heed(error).await;
+                    Err(job.with_standing(&connected, error))
+                }
             }
         }
     }
@@ -236,40 +239,47 @@ impl Job<'_> {
         self.send(connected, batch, options, left_out).await
     }
 
-    /// Where the provider can't be asked before anything is sent, earlier runs may have sent all the same: how the batch
-    /// stands is said with it, and what is not known weighs more.
+    /// Where a run is refused before it begins, by the provider, its key or a bound, earlier runs may have sent all the
+    /// same: how the batch stands is said with it, and what is not known weighs more.
     fn with_standing(&self, connected: &Connected, error: Error) -> Error {
         let desk = &connected.desk;
         let continues = format!("to go on: `{}`", self.next_command());
-        if error.kind != Kind::Unavailable || error.hints.contains(&continues) {
+        let kind = error.kind;
+        let is_outranked = matches!(kind, Kind::Unavailable | Kind::Auth | Kind::Limit);
+        if !is_outranked || error.hints.contains(&continues) {
             return error;
         }
         let Ok(Some(batch)) = desk.ledger.batch(&desk.account, &self.label) else {
             return error;
         };
-        let Ok(standings) = desk.ledger.standings(&batch) else {
+        let ledger = &desk.ledger;
+        let (Ok(standings), Ok(elsewhere)) = (ledger.standings(&batch), ledger.standings_elsewhere(&batch))
+        else {
             return error;
         };
-        if standings.count(|state| state != State::Planned) == 0 {
-            return error;
-        }
+        let standings = standings.with(&elsewhere);
         let is_in_doubt = |state| matches!(state, State::Sending | State::Unknown);
         let in_doubt = standings.count(is_in_doubt) + standings.count_gone(is_in_doubt);
+        if standings.count(|state| state != State::Planned) == 0 && in_doubt == 0 {
+            return error;
+        }
         let standing = format!(
             "the batch stands as it did: {}",
             conclude::worded(&standings.states)
         );
-        let hints = error.hints.iter();
-        let hints = hints.map(|hint| hint.replace("nothing was sent", "nothing more was sent"));
+        let sent_before = |text: &String| text.replace("nothing was sent", "nothing more was sent");
         let mut error = Error {
-            hints: hints.collect(),
+            message: sent_before(&error.message),
+            hints: error.hints.iter().map(sent_before).collect(),
             ..error
         };
         if in_doubt > 0 {
             error.kind = Kind::Unknown;
             error.message = format!("{}; {}", error.message, conclude::not_known(in_doubt));
         }
-        error.hint(standing).hint(continues)
+        // A bound refuses the same command again; its own hints say how to go on.
+        let continues = (kind != Kind::Limit).then_some(continues);
+        error.hint(standing).maybe_hint(continues)
     }
 
     /// What earlier runs have left in doubt: this one may send it again.

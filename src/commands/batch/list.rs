@@ -28,8 +28,9 @@ pub(super) async fn run(session: &Session) -> Result<ExitCode> {
     ];
     let mut table = Table::new(columns, "no batches yet");
     for batch in ledger.batches(&account)? {
-        let standings = ledger.standings(&batch)?;
-        table.push(cells(&batch, &standings), as_json(&batch, &standings));
+        let elsewhere = ledger.standings_elsewhere(&batch)?;
+        let standings = ledger.standings(&batch)?.with(&elsewhere);
+        table.push(cells(&batch, &standings), as_json(&batch, &standings, &elsewhere));
     }
     session.printer.note(&format!("account {account}"));
     session.printer.list(table).map_err(unprintable)?;
@@ -54,16 +55,18 @@ fn cells(batch: &Batch, standings: &Standings) -> Vec<Cell> {
     ]
 }
 
-fn as_json(batch: &Batch, standings: &Standings) -> Value {
-    let states: serde_json::Map<String, Value> = standings
-        .states
-        .iter()
-        .map(|(state, orders)| (state.word().to_owned(), (*orders).into()))
-        .collect();
+fn as_json(batch: &Batch, standings: &Standings, elsewhere: &Standings) -> Value {
+    let by_state = |standings: &Standings| -> serde_json::Map<String, Value> {
+        let states = standings.states.iter();
+        states
+            .map(|(state, orders)| (state.word().to_owned(), (*orders).into()))
+            .collect()
+    };
     json!({
         "batch": batch.label.as_str(),
         "total": standings.count(|_| true),
-        "states": states,
+        "states": by_state(standings),
+        "elsewhere": by_state(elsewhere),
         "file": batch.sheet.as_ref().map(|sheet| sheet.file.as_str()),
         "created_at": format!("{:.3}", batch.created_at),
         "planned_at": batch.sheet.as_ref().map(|sheet| format!("{:.3}", sheet.planned_at)),

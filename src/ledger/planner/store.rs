@@ -1,5 +1,7 @@
 //! Staged rows become the sheet of their batch.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::super::batches::{Batch, ensure_batch, find_batch};
@@ -124,13 +126,17 @@ impl Planner {
             transaction.commit()?;
             return Ok(());
         }
+        let left = if self.has_own_refs {
+            leave_behind(&transaction, batch, kept)?
+        } else {
+            Vec::new()
+        };
         plan_again(&transaction, (batch, sheet), kept, at, new.act)?;
         look_again(&transaction, (batch, sheet), kept)?;
-        transaction.execute(
-            "UPDATE sheets SET elsewhere = (SELECT count(*) FROM sheet_rows JOIN orders ON orders.id = order_id \
-             WHERE sheet_id = ?2 AND order_id IS NOT NULL AND batch_id IS NOT ?1) WHERE id = ?2",
-            [batch, sheet],
-        )?;
+        for (batch, sheet) in left {
+            count_elsewhere(&transaction, batch, sheet)?;
+        }
+        count_elsewhere(&transaction, batch, sheet)?;
         transaction.execute(
             "UPDATE orders SET row = s.row FROM sheet_rows AS s WHERE s.sheet_id = ?2 AND s.order_id = orders.id \
              AND orders.batch_id = ?1 AND orders.row IS NOT s.row",
@@ -167,6 +173,11 @@ impl Planner {
 /// Orders of which nothing was made.
 const NOTHING_MADE: &str = "(state = 'cancelled' OR (state = 'rejected' AND batch_id IS NOT ?1))";
 
+/// Orders that the sheet has again, and that are planned anew.
+fn planned_again(kept: &str) -> String {
+    format!("id IN (SELECT order_id FROM staged WHERE fate = 'again' AND {kept}) AND {NOTHING_MADE}")
+}
+
 /// Orders of which nothing was made, and that the sheet has again, are planned anew: those that were shown as to be sent,
 /// and not what has been cancelled while consent was asked.
 fn plan_again(
@@ -176,8 +187,7 @@ fn plan_again(
     at: i64,
     act: Option<i64>,
 ) -> Result<()> {
-    let again =
-        format!("id IN (SELECT order_id FROM staged WHERE fate = 'again' AND {kept}) AND {NOTHING_MADE}");
+    let again = planned_again(kept);
     connection.execute(
         &format!(
             "INSERT INTO moves (order_id, at, from_state, to_state, why, act_id) \
@@ -195,6 +205,35 @@ fn plan_again(
     connection.execute(
         "UPDATE orders SET again = 1 FROM sheet_rows AS s WHERE s.sheet_id = ?2 AND s.order_id = orders.id \
          AND s.again = 1 AND orders.state = 'planned' AND orders.batch_id = ?1",
+        [batch, sheet],
+    )?;
+    Ok(())
+}
+
+/// Joins the orders that other batches have as rows to the sheets of those, which count them as theirs still. The batches
+/// and sheets that were so joined.
+fn leave_behind(connection: &Connection, batch: i64, kept: &str) -> Result<Vec<(i64, i64)>> {
+    let again = planned_again(kept);
+    let mut statement = connection.prepare(&format!(
+        "UPDATE sheet_rows SET order_id = moved.id FROM batches JOIN \
+         (SELECT id, batch_id, row FROM orders WHERE {again} AND batch_id IS NOT ?1 AND row IS NOT NULL) AS moved \
+         ON batches.id = moved.batch_id WHERE sheet_rows.sheet_id = batches.sheet_id AND sheet_rows.row = moved.row \
+         RETURNING sheet_id"
+    ))?;
+    let sheets = statement.query_map([batch], |row| row.get::<_, i64>(0))?;
+    let sheets: BTreeSet<i64> = sheets.collect::<rusqlite::Result<_>>()?;
+    let batch_of = |sheet: i64| {
+        let mut statement = connection.prepare_cached("SELECT batch_id FROM sheets WHERE id = ?1")?;
+        Ok((statement.query_row([sheet], |row| row.get(0))?, sheet))
+    };
+    sheets.into_iter().map(batch_of).collect()
+}
+
+/// Counts the rows of a sheet that are orders of no batch or of another one.
+fn count_elsewhere(connection: &Connection, batch: i64, sheet: i64) -> Result<()> {
+    connection.execute(
+        "UPDATE sheets SET elsewhere = (SELECT count(*) FROM sheet_rows JOIN orders ON orders.id = order_id \
+         WHERE sheet_id = ?2 AND order_id IS NOT NULL AND batch_id IS NOT ?1) WHERE id = ?2",
         [batch, sheet],
     )?;
     Ok(())

@@ -64,7 +64,7 @@ pub struct Preview {
     pub to_send: Totals,
     /// The most that one of them costs.
     pub dearest: Money,
-    /// Rows that are orders already, by state.
+    /// Rows that are orders already, by state; those that are `planned` are another batch's.
     pub known: BTreeMap<State, u64>,
     /// Repeats that need consent, or have it.
     pub repeats: u64,
@@ -135,8 +135,9 @@ impl Preview {
             preview.send(row);
             Ok(())
         })?;
-        preview.known = ledger.standings(batch)?.states;
-        preview.known.remove(&State::Planned);
+        let mut known = ledger.standings(batch)?;
+        known.states.remove(&State::Planned);
+        preview.known = known.with(&ledger.standings_elsewhere(batch)?).states;
         Ok(preview)
     }
 
@@ -185,9 +186,14 @@ impl Preview {
         }
     }
 
-    /// How many rows are orders already.
+    /// How many rows were sent before.
     pub fn already(&self) -> u64 {
-        self.known.values().sum()
+        self.known.values().sum::<u64>() - self.planned_elsewhere()
+    }
+
+    /// How many rows another batch has planned, and sends.
+    pub fn planned_elsewhere(&self) -> u64 {
+        self.known.get(&State::Planned).copied().unwrap_or_default()
     }
 
     /// How many of those have come to their end.

@@ -248,6 +248,41 @@ impl Ledger {
         Ok(standings)
     }
 
+    /// The batches that have planned, and not sent, orders of this one's sheet.
+    pub fn planned_elsewhere(&self, batch: &Batch) -> Result<Vec<Label>> {
+        let Some(sheet) = batch.sheet.as_ref() else {
+            return Ok(Vec::new());
+        };
+        let reader = self.reader();
+        let mut statement = reader.prepare_cached(
+            "SELECT DISTINCT label FROM sheets JOIN sheet_rows ON sheet_rows.sheet_id = sheets.id JOIN orders ON orders.id = order_id \
+             JOIN batches ON batches.id = orders.batch_id WHERE sheets.id = ?1 AND elsewhere > 0 AND order_id IS NOT NULL \
+             AND orders.batch_id IS NOT ?2 AND state = 'planned' ORDER BY label",
+        )?;
+        let mut rows = statement.query([sheet.id, batch.id])?;
+        let mut labels = Vec::new();
+        while let Some(row) = rows.next()? {
+            labels.push(required(row, "label", |text| text.parse().ok())?);
+        }
+        Ok(labels)
+    }
+
+    /// Whether a row of a batch's sheet is an order elsewhere that was given up, and that nobody else sends.
+    pub fn has_given_up_elsewhere(&self, batch: &Batch) -> Result<bool> {
+        let Some(sheet) = batch.sheet.as_ref() else {
+            return Ok(false);
+        };
+        let given_up = self
+            .reader()
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM sheets JOIN sheet_rows ON sheet_id = sheets.id \
+                 JOIN orders ON orders.id = order_id WHERE sheets.id = ?1 AND elsewhere > 0 AND order_id IS NOT NULL \
+                 AND orders.batch_id IS NOT ?2 AND orders.row IS NULL AND state = 'cancelled')",
+            )?
+            .query_row([sheet.id, batch.id], |row| row.get(0))?;
+        Ok(given_up)
+    }
+
     /// Notes that the results file is whole, so that it need not be written again while nothing has changed.
     pub async fn note_results(&self, sheet: &Sheet, results: String) -> Result<()> {
         let id = sheet.id;

@@ -458,7 +458,7 @@ fn results_are_whole_after_a_kill() {
     november.expect_true_results();
 }
 
-const SUMMARY_KEYS: [&str; 16] = [
+const SUMMARY_KEYS: [&str; 17] = [
     "batch",
     "file",
     "total",
@@ -473,6 +473,7 @@ const SUMMARY_KEYS: [&str; 16] = [
     // Added to the contract's.
     "results",
     "gone",
+    "elsewhere",
     "retry",
     "left_out",
     "type",

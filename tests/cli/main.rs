@@ -7,6 +7,7 @@ mod audit;
 mod batch;
 mod batch_crash;
 mod batch_doubt;
+mod batch_elsewhere;
 mod batch_hostile;
 mod batch_lost;
 mod batch_repeats;

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 use super::preview::{count, is_good, rows_of, were};
 use super::report::Report;
-use super::{Job, LeftOut, unprintable};
+use super::{Job, LeftOut, others, unprintable};
 use crate::batch::{Outcome, Stopped};
 use crate::commands::link::Connected;
 use crate::commands::outcome::{auth_error, ended, interrupted};
-use crate::domain::{Money, State};
+use crate::domain::{Label, Money, State};
 use crate::error::{Error, ExitCode, Kind, Result};
-use crate::ledger::Batch;
+use crate::ledger::{Batch, Standings};
 use crate::output::{Cell, Format, Record};
 
 /// Everything that is said at the end.
@@ -23,6 +23,10 @@ struct Summary<'a> {
     outcome: &'a Outcome,
     report: &'a Report<'a>,
     states: BTreeMap<State, u64>,
+    /// Those of them that are orders of no batch or of another one: this batch neither sends them nor asks about them.
+    elsewhere: Standings,
+    /// The batches that have planned some of those.
+    planned_by: Vec<Label>,
     /// Orders that the sheet no longer has.
     gone: BTreeMap<State, u64>,
     total: u64,
@@ -45,12 +49,10 @@ pub(super) async fn conclude(
 ) -> Result<ExitCode> {
     let retry_rows = report.close().await?;
     let ledger = &connected.desk.ledger;
-    let standings = ledger.standings(batch)?;
+    let elsewhere = ledger.standings_elsewhere(batch)?;
+    let standings = ledger.standings(batch)?.with(&elsewhere);
     let (mut states, mut gone) = (standings.states, standings.gone);
     gone.retain(|_, orders| *orders > 0);
-    for (state, orders) in ledger.standings_elsewhere(batch)?.states {
-        *states.entry(state).or_default() += orders;
-    }
     states.retain(|_, orders| *orders > 0);
     let paid = ledger.paid(batch)?;
     let mut summary = Summary {
@@ -59,17 +61,18 @@ pub(super) async fn conclude(
         outcome,
         report: &report,
         total: states.values().sum(),
-        already_done: report.before.count(State::is_final) + report.elsewhere.values().sum::<u64>(),
+        already_done: report.done_before(),
         face: paid.face,
         cost: paid.cost,
         next: None,
+        planned_by: ledger.planned_elsewhere(batch)?,
         states,
+        elsewhere,
         gone,
         retry_rows,
         left_out,
     };
-    let is_unfinished = summary.count(|state| state == State::Planned) > 0 || summary.open() > 0;
-    summary.next = is_unfinished.then(|| job.next_command());
+    summary.next = summary.is_unfinished().then(|| job.next_command());
     let shown = summary.show();
     let verdict = summary.verdict().map_or(Ok(ExitCode::Success), Err);
     ended(&job.session.printer, shown, verdict)
@@ -82,8 +85,20 @@ impl Summary<'_> {
         picked.map(|(_, count)| count).sum()
     }
 
-    fn open(&self) -> u64 {
-        self.count(State::is_open)
+    /// The same without the orders of others.
+    fn own(&self, wanted: impl Fn(State) -> bool) -> u64 {
+        self.count(&wanted).saturating_sub(self.elsewhere.count(wanted))
+    }
+
+    /// Rows that this batch has still to send; what the sheet no longer has is not waited for any more.
+    fn planned(&self) -> u64 {
+        let planned = self.states.get(&State::Planned).copied().unwrap_or_default();
+        planned.saturating_sub(self.elsewhere.count(|state| state == State::Planned))
+    }
+
+    /// Whether the same command has anything left to do.
+    fn is_unfinished(&self) -> bool {
+        self.planned() > 0 || self.own(State::is_open) > 0
     }
 
     fn stopped_word(&self) -> Option<&'static str> {
@@ -116,6 +131,7 @@ impl Summary<'_> {
             "total": self.total,
             "already_done": self.already_done,
             "states": states,
+            "elsewhere": self.elsewhere.states.iter().map(|(state, orders)| (state.word().to_owned(), Value::from(*orders))).collect::<serde_json::Map<_, _>>(),
             "gone": self.gone.iter().map(|(state, orders)| (state.word().to_owned(), Value::from(*orders))).collect::<serde_json::Map<_, _>>(),
             "face": self.face,
             "cost": self.cost.to_string(),
@@ -197,6 +213,7 @@ impl Summary<'_> {
             self.open_orders(),
             self.held(),
             self.put_back(),
+            others::planned_by(&self.elsewhere, &self.planned_by),
             self.undelivered(),
             self.unwritten(),
         ];
@@ -234,7 +251,7 @@ impl Summary<'_> {
 
     /// What kept rows from being sent. Where none is left, doubts about the last ones have stopped nothing.
     fn what_stopped(&self) -> Option<&Stopped> {
-        let has_rest = self.count(|state| state == State::Planned) > 0;
+        let has_rest = self.planned() > 0;
         let stopped = self.outcome.stopped.as_ref();
         stopped.filter(|stopped| has_rest || !matches!(stopped, Stopped::Unresolved(_)))
     }
@@ -291,21 +308,28 @@ impl Summary<'_> {
     }
 
     fn unknown(&self) -> Option<Error> {
-        let orders = self.count(|state| matches!(state, State::Unknown | State::Sending));
+        let is_unknown = |state| matches!(state, State::Unknown | State::Sending);
+        let orders = self.count(is_unknown);
         (orders > 0).then(|| {
-            Error::new(
+            let error = Error::new(
                 Kind::Unknown,
                 "outcome_unknown",
                 format!("{}: {}", not_known(orders), self.standing()),
-            )
-            .hint("the same command asks again, and so does `oneclick ref check`; what stays unknown, the provider's support can tell, and `oneclick ref settle` stores")
+            );
+            let asks = (self.own(is_unknown) > 0)
+                .then(|| "the same command asks again, and so does `oneclick ref check`".to_owned());
+            error
+                .maybe_hint(asks)
+                .maybe_hint(others::asked_by(&self.elsewhere, is_unknown))
+                .hint("what stays unknown, the provider's support can tell, and `oneclick ref settle` stores")
         })
     }
 
     fn open_orders(&self) -> Option<Error> {
-        let orders = self.count(|state| matches!(state, State::Accepted | State::InReview));
+        let is_accepted = |state| matches!(state, State::Accepted | State::InReview);
+        let orders = self.count(is_accepted);
         (orders > 0).then(|| {
-            Error::new(
+            let error = Error::new(
                 Kind::Open,
                 "not_final",
                 format!(
@@ -314,8 +338,14 @@ impl Summary<'_> {
                     were(orders, "is not at its", "are not at their"),
                     self.standing()
                 ),
-            )
-            .hint("the same command asks what became of them, and so does `oneclick ref check`; neither sends them again")
+            );
+            let asks = (self.own(is_accepted) > 0).then(|| {
+                "the same command asks what became of them, and so does `oneclick ref check`; neither sends them again"
+                    .to_owned()
+            });
+            error
+                .maybe_hint(asks)
+                .maybe_hint(others::asked_by(&self.elsewhere, is_accepted))
         })
     }
 
@@ -353,7 +383,7 @@ impl Summary<'_> {
 
     /// Rows that are planned although nothing has stopped them: another command has asked about them meanwhile.
     fn put_back(&self) -> Option<Error> {
-        let rows = self.count(|state| state == State::Planned);
+        let rows = self.planned();
         let is_explained = self.outcome.stopped.is_some() || self.outcome.held > 0;
         (rows > 0 && !is_explained).then(|| {
             let stay = were(rows, "stays", "stay");

@@ -5,6 +5,7 @@ mod conclude;
 mod consent;
 mod continuing;
 mod list;
+mod others;
 mod preview;
 mod report;
 mod source;
@@ -321,7 +322,7 @@ impl Job<'_> {
         let desk = &connected.desk;
         let known = desk.ledger.batch(&desk.account, &self.label)?;
         let terms = self.terms(self.catalogue(connected, false).await?);
-        if let Some(planned) = self.stored(known.as_ref(), &terms) {
+        if let Some(planned) = self.stored(desk, known.as_ref(), &terms)? {
             return Ok((terms, planned));
         }
         if let Some(batch) = &known
@@ -378,11 +379,14 @@ impl Job<'_> {
     }
 
     /// The same bytes under the same terms, every row of which is planned: nothing needs a second look.
-    fn stored(&self, known: Option<&Batch>, terms: &Terms) -> Option<Planned> {
-        let batch = known?;
-        let sheet = batch.sheet.as_ref()?;
+    fn stored(&self, desk: &Desk, known: Option<&Batch>, terms: &Terms) -> Result<Option<Planned>> {
+        let Some((batch, sheet)) = known.and_then(|batch| Some((batch, batch.sheet.as_ref()?))) else {
+            return Ok(None);
+        };
         let is_the_same = sheet.is_whole && sheet.digest == terms.digest(&self.sheet);
-        is_the_same.then(|| Planned::Stored(batch.clone()))
+        // What another command has given up since, this batch sends: the sheet still has it.
+        let is_planned = is_the_same && !desk.ledger.has_given_up_elsewhere(batch)?;
+        Ok(is_planned.then(|| Planned::Stored(batch.clone())))
     }
 
     fn stage(&self, connected: &Connected, terms: &Terms) -> Result<Planned> {

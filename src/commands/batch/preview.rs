@@ -213,9 +213,11 @@ impl Shown<'_> {
             since.unwrap_or_default()
         ));
         if preview.already() > 0 {
-            let states: Vec<_> = preview
+            let sent = preview
                 .known
                 .iter()
+                .filter(|(state, _)| **state != State::Planned);
+            let states: Vec<_> = sent
                 .map(|(state, orders)| format!("{} {state}", count(*orders)))
                 .collect();
             printer.note(&format!(
@@ -226,6 +228,14 @@ impl Shown<'_> {
                     &format!("{} were", rows_of(preview.already()))
                 ),
                 states.join(", ")
+            ));
+        }
+        let elsewhere = preview.planned_elsewhere();
+        if elsewhere > 0 {
+            printer.note(&format!(
+                "{} planned in another batch, which is the one that sends {}",
+                were(elsewhere, "1 row is", &format!("{} are", rows_of(elsewhere))),
+                were(elsewhere, "it", "them")
             ));
         }
         if self.in_doubt.rows > 0 {

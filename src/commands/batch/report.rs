@@ -303,6 +303,12 @@ impl<'a> Report<'a> {
             }))
     }
 
+    /// Rows that had come to their end before this run, whoever has made their orders.
+    pub fn done_before(&self) -> u64 {
+        let elsewhere = self.elsewhere.iter().filter(|(state, _)| state.is_final());
+        self.before.count(State::is_final) + elsewhere.map(|(_, orders)| orders).sum::<u64>()
+    }
+
     /// One thing that has happened.
     pub fn take(&mut self, event: &Event<'_>) {
         match event {

@@ -59,6 +59,9 @@ pub enum AmountError {
     /// Below zero.
     #[error("`{0}` is negative; an amount is a whole number of dinars above 0")]
     Negative(String),
+    /// Marks in it turn its direction.
+    #[error("`{0}` holds marks that show its digits in another order than they stand; type the amount again")]
+    Turned(String),
     /// Cents.
     #[error("`{0}` has a fraction; amounts are whole dinars")]
     Fraction(String),
@@ -107,12 +110,16 @@ impl Amount {
         if raw.trim().contains(['\n', '\r', '\t']) {
             return Err(AmountError::NotANumber(told()));
         }
+        if cell::is_turned(raw) {
+            return Err(AmountError::Turned(told()));
+        }
         let cleaned = cell::clean(raw);
+        let has_hidden = cell::has_hidden(raw);
         // A no-break space between thousands is how French Excel writes; it is no oddity worth a note.
         let mut notes: Vec<_> = cleaned
             .notes
             .into_iter()
-            .filter(|note| *note != CellNote::Invisible)
+            .filter(|note| *note != CellNote::Invisible || has_hidden)
             .map(AmountNote::Cell)
             .collect();
         let number = without_company(&cleaned.text, &mut notes).replace('\u{066B}', ",");

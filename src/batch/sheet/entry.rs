@@ -4,7 +4,8 @@
 
 use super::layout::{Layout, is_digits};
 use super::records::{Record, is_unseen};
-use crate::domain::{Amount, CellNote, Phone, PlanCode, Ref, as_text, shown};
+use super::swallowed;
+use crate::domain::{Amount, CellNote, Phone, PlanCode, Ref, as_text, is_turned, shown};
 
 /// The longest note that is kept, in characters.
 const NOTE_MAX: usize = 500;
@@ -148,7 +149,11 @@ impl<'a> Reading<'a> {
 
     fn refuse_row(&mut self, reason: &str) {
         let separator = char::from(self.layout.separator).to_string();
-        let cells: Vec<_> = self.record.cells().take(self.record.used()).collect();
+        let count = match self.record.used() {
+            0 => self.record.width(),
+            used => used,
+        };
+        let cells: Vec<_> = self.record.cells().take(count).collect();
         self.refusals.push(Refusal {
             line: self.record.line,
             column: "row".to_owned(),
@@ -170,7 +175,11 @@ impl<'a> Reading<'a> {
 
     /// Whether the row is whole and its cells stand under their columns.
     fn check_row(&mut self, is_cut: bool) {
-        if is_cut {
+        if is_cut && self.record.is_blank() {
+            self.refuse_row(
+                "the last line looks empty and has no line end, so it may be what is left of a row; compare it with the original; then delete it, or name the sheet's face value with `--expect-total`",
+            );
+        } else if is_cut {
             self.refuse_row(
                 "the last line has no line end, so the file may have been cut there; compare the row with the original; then press Enter behind it and save, or name the sheet's face value with `--expect-total`",
             );
@@ -178,7 +187,7 @@ impl<'a> Reading<'a> {
             self.refuse_row(
                 "text stands behind a closing quote, so a quote is missing or too many; write quotes inside a cell twice (`\"\"`)",
             );
-        } else if self.has_swallowed_a_row() {
+        } else if swallowed::in_row(self.record, self.layout) {
             self.refuse_row(
                 "a quoted cell holds a line that looks like another row, so a quote is missing or too many; mend the quotes, or take the line break out",
             );
@@ -191,16 +200,6 @@ impl<'a> Reading<'a> {
         } else {
             self.check_missing();
         }
-    }
-
-    /// Whether a line inside a cell, but not its first, has cells of its own and a phone among them.
-    fn has_swallowed_a_row(&self) -> bool {
-        let separator = char::from(self.layout.separator);
-        let is_row = |line: &str| {
-            line.contains(separator) && line.split(separator).any(|cell| Phone::read(cell).is_ok())
-        };
-        let has_row = |cell: &str| cell.split(['\n', '\r']).skip(1).any(is_row);
-        self.record.has_line_break() && self.record.cells().any(has_row)
     }
 
     /// Empty cells on the right are fine.
@@ -290,7 +289,15 @@ impl<'a> Reading<'a> {
     }
 
     fn plan(&mut self, column: usize) -> Option<PlanCell> {
-        let (text, trick) = as_text(self.cell(column)?);
+        let raw = self.cell(column)?;
+        if is_turned(raw) {
+            self.refuse(
+                column,
+                "marks in this cell show it in another order than it stands; type the plan again",
+            );
+            return None;
+        }
+        let (text, trick) = as_text(raw);
         let text = text.trim_matches(is_unseen);
         if AUTO.iter().any(|word| text.to_lowercase() == *word) {
             return Some(PlanCell::Auto);

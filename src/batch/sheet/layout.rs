@@ -11,6 +11,7 @@ use super::records::Record;
 use super::sample::{Sample, Source};
 use super::show;
 use super::survey::Survey;
+use super::swallowed;
 use crate::domain::{Phone, shown};
 
 /// How the rows of a sheet are to be read.
@@ -144,7 +145,7 @@ fn judge(sample: &Sample, separator: u8, has_sep_line: bool) -> (Score, Result<L
     };
     let sense = match &layout {
         Ok(_) => 4,
-        Err(SheetError::Twice { .. }) => 3,
+        Err(SheetError::Twice { .. } | SheetError::HeaderQuotes { .. }) => 3,
         Err(SheetError::Shape { .. }) => 2,
         Err(_) => 1,
     };
@@ -187,6 +188,10 @@ fn with_header(sample: &Sample, separator: u8) -> Result<Layout, SheetError> {
             second: shown(&header[second]),
         },
     })?;
+    if sample.is_stray || swallowed::in_heading(&sample.rows[0], separator) {
+        let line = sample.line;
+        return Err(SheetError::HeaderQuotes { line });
+    }
     let is_unused = |(index, name): &(usize, &String)| !columns.is_used(*index) && !name.is_empty();
     let unused = header.iter().enumerate().filter(is_unused);
     Ok(Layout {

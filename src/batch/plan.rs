@@ -4,7 +4,7 @@
 use sha2::{Digest, Sha256};
 
 use super::sheet::{Entry, PlanCell, Refusal, Remark, RemarkKind, Row, Rows, Sheet};
-use crate::domain::{Amount, Catalogue, Operator, Phone, Plan, hex};
+use crate::domain::{Amount, Catalogue, Operator, Phone, Plan, PlanCode, hex};
 use crate::error::{Error, Result};
 use crate::ledger::{Planner, StagedRow};
 use crate::pipeline;
@@ -14,6 +14,8 @@ pub const KEPT_MAX: usize = 20;
 /// How many refusals are kept: somebody has to mend every one of them.
 const REFUSALS_MAX: usize = 1_000;
 
+/// How far a plan's code may be from a known one to be taken for a slip of the keyboard.
+const LETTERS_AWAY_MAX: usize = 2;
 /// Rows that one thread reads and another stages at a time.
 const ROWS_PER_PORTION: usize = 256;
 /// Once a portion has so many bytes of cells, no further row is put to it.
@@ -142,6 +144,16 @@ impl Terms {
         Ok(portion)
     }
 
+    /// The plan whose code is the same but for its case, or at most two letters away. It is named, never taken.
+    fn nearest(&self, code: &PlanCode) -> Option<&Plan> {
+        let typed = code.as_str().to_lowercase();
+        let distance =
+            |plan: &&Plan| strsim::damerau_levenshtein(&typed, &plan.code.as_str().to_lowercase());
+        let nearest = self.catalogue.plans.iter().min_by_key(distance)?;
+        let is_near = distance(&nearest) <= LETTERS_AWAY_MAX && typed.len() > 2 * LETTERS_AWAY_MAX;
+        is_near.then_some(nearest)
+    }
+
     /// The plan of a row and its amount by that plan.
     fn priced(
         &self,
@@ -171,8 +183,12 @@ impl Terms {
                 refuse("plan", "auto".to_owned(), reason, Against::Catalogue)
             })?,
             Some(PlanCell::Code(code)) => self.catalogue.find(code).ok_or_else(|| {
-                let reason = "there is no such plan; `oneclick plans --all` shows every plan";
-                refuse("plan", code.to_string(), reason.to_owned(), Against::Catalogue)
+                let meant = self.nearest(code).map(|plan| format!("; did you mean `{}`?", plan.code));
+                let reason = format!(
+                    "there is no such plan{}; `oneclick plans --all` shows every plan",
+                    meant.unwrap_or_default()
+                );
+                refuse("plan", code.to_string(), reason, Against::Catalogue)
             })?,
         };
         if !plan.enabled {
@@ -269,12 +285,16 @@ impl Reading {
     fn take(&mut self, entry: &Entry, line: u64, plan: &Plan, amount: Amount) {
         self.rows += 1;
         self.face += u64::from(amount.dinars());
-        for remark in &entry.remarks {
+        for (place, remark) in entry.remarks.iter().enumerate() {
             let (count, kept) = match remark.kind {
                 RemarkKind::Repaired => (&mut self.repaired, &mut self.repairs),
                 RemarkKind::Noted => (&mut self.noted, &mut self.notes),
             };
-            *count += 1;
+            // A cell of which several things are told is one cell.
+            let is_counted = entry.remarks[..place]
+                .iter()
+                .any(|earlier| (earlier.kind, &earlier.column) == (remark.kind, &remark.column));
+            *count += u64::from(!is_counted);
             if kept.len() < KEPT_MAX {
                 kept.push((line, remark.clone()));
             }

@@ -66,8 +66,13 @@ pub enum AmountError {
     #[error("`{0}` has a fraction; amounts are whole dinars")]
     Fraction(String),
     /// `1.000` and `1,000`.
-    #[error("`{0}` is ambiguous: one thousand or one? write `1000` or `1`")]
-    Ambiguous(String),
+    #[error("`{value}` is ambiguous: {readings}")]
+    Ambiguous {
+        /// The text as it came.
+        value: String,
+        /// Both of its readings, and what to write.
+        readings: String,
+    },
     /// `5e2`.
     #[error("`{0}` is in scientific notation; write the amount in plain digits")]
     Scientific(String),
@@ -229,9 +234,24 @@ fn whole_digits(number: &str, raw: &str, notes: &mut Vec<AmountNote>) -> Result<
         "" if number.ends_with(['.', ',']) => Err(AmountError::NotANumber(told())),
         "" | "0" | "00" => Ok(whole),
         _ if !fraction.chars().all(|c| c.is_ascii_digit()) => Err(AmountError::NotANumber(told())),
-        _ if fraction.len() == 3 => Err(AmountError::Ambiguous(told())),
+        _ if fraction.len() == 3 => Err(ambiguous(&whole, fraction, told())),
         _ => Err(AmountError::Fraction(told())),
     }
+}
+
+/// `1.000` may be a thousand or one; of `1.250` the other reading is no amount.
+fn ambiguous(whole: &str, fraction: &str, value: String) -> AmountError {
+    let significant = |digits: &str| match digits.trim_start_matches('0') {
+        "" => "0".to_owned(),
+        digits => digits.to_owned(),
+    };
+    let (low, high) = (significant(whole), significant(&format!("{whole}{fraction}")));
+    let readings = match (low.as_str(), fraction) {
+        ("0", "000") => return AmountError::Zero,
+        (_, "000") => format!("{high} or {low}? write `{high}` or `{low}`"),
+        _ => format!("{high} or {low},{fraction}? write `{high}` if that is meant; amounts are whole dinars"),
+    };
+    AmountError::Ambiguous { value, readings }
 }
 
 /// What may stand between thousands and is never a decimal mark.

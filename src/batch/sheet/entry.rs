@@ -216,13 +216,13 @@ impl<'a> Reading<'a> {
             ""
         };
         let than = if self.layout.has_header {
-            "the header"
+            format!("the header has {width}")
+        } else if self.layout.width > width {
+            format!("the first row fills {width} of its {}", self.layout.width)
         } else {
-            "the first row"
+            format!("the first row has {width}")
         };
-        self.refuse_row(&format!(
-            "the row has {used} cells, and {than} has {width}{comma}"
-        ));
+        self.refuse_row(&format!("the row has {used} cells, and {than}{comma}"));
     }
 
     /// `0555123456,1,500,` under `phone,amount,note`: one cell more than the header row, and the amount goes on behind

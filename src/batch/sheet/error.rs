@@ -94,12 +94,14 @@ pub enum SheetError {
     #[error("the line `{0}` names a separator that is not known")]
     Separator(String),
     /// The first row is neither a header with a phone column nor data.
-    #[error("line {line} is neither a header with a phone column nor a top-up; its cells are {cells}")]
+    #[error("line {line} is neither a header with a phone column nor a top-up; its cells are {cells}{}", why.as_ref().map_or(String::new(), |why| format!("; {why}")))]
     Header {
         /// Where.
         line: u64,
         /// Its cells, in backticks.
         cells: String,
+        /// What is wrong with its first cell, if that is meant as a number.
+        why: Option<String>,
     },
     /// Two columns that mean the same.
     #[error("the columns `{first}` and `{second}` both mean the {}", role.name())]
@@ -177,7 +179,7 @@ impl SheetError {
                 "write `sep=,`, `sep=;` or `sep=` and a tab, or leave the line out".to_owned()
             }
             Self::Header { .. } => format!(
-                "name the columns in the first row ({}); without a header the first column must hold phone numbers",
+                "name the columns in the first row ({}); without a header the first column must hold phone numbers; cells are set apart by `,`, `;` or a tab",
                 Role::understood()
             ),
             Self::Twice { .. } => "rename the one that is not meant".to_owned(),

@@ -61,10 +61,23 @@ pub struct Reading {
     pub noted: u64,
     /// The first of them, with their lines.
     pub notes: Vec<(u64, Remark)>,
+    /// Numbers whose prefix is not that of the operator that the sheet itself names beside them.
+    pub contradicted: u64,
+    /// The first of them: line, what the sheet names, number, plan.
+    pub contradictions: Vec<(u64, Operator, Phone, String)>,
     /// Numbers whose prefix is not the plan's operator's.
     pub misfits: u64,
     /// The first of them: line, number, plan.
     pub misfit: Option<(u64, Phone, String)>,
+}
+
+/// One thing that is worth telling of a row.
+#[derive(Debug)]
+pub enum Told<'a> {
+    /// The line, and what was done to a cell of it.
+    Read(u64, &'a Remark),
+    /// Why it can't be sent.
+    Refused(&'a Refusal),
 }
 
 /// What stands against a row.
@@ -78,7 +91,7 @@ impl Terms {
     /// Stands for the bytes of a sheet and for all that decides what they mean.
     pub fn digest(&self, sheet: &Sheet) -> String {
         let digest = Sha256::new()
-            .chain_update("oneclick sheet 1\n")
+            .chain_update("oneclick sheet 2\n")
             .chain_update(sheet.digest())
             .chain_update(format!(
                 "{:?}\n{:?}\n{:?}\n",
@@ -104,6 +117,27 @@ impl Terms {
         })?;
         reading.blank = rows.blank();
         Ok(reading)
+    }
+
+    /// Reads all rows once more, to tell everything that a [`Reading`] keeps the first of.
+    pub fn retell(&self, sheet: &Sheet, tell: &mut dyn FnMut(Told<'_>)) -> Result<()> {
+        let (mut rows, mut row) = (sheet.rows()?, Row::default());
+        let has_plans = sheet.columns().plan.is_some();
+        while rows.read(&mut row)? {
+            let refusals = match row.entry() {
+                Err(refusals) => refusals,
+                Ok(entry) => {
+                    let against = self.priced(&entry, row.line, has_plans).err();
+                    let remarks = entry.remarks.iter().filter(|_| against.is_none());
+                    remarks.for_each(|remark| tell(Told::Read(row.line, remark)));
+                    against.into_iter().map(|(refusal, _)| refusal).collect()
+                }
+            };
+            for refusal in &refusals {
+                tell(Told::Refused(refusal));
+            }
+        }
+        Ok(())
     }
 
     /// The next rows that can be sent; none at the end of the sheet.
@@ -147,8 +181,7 @@ impl Terms {
     /// The plan whose code is the same but for its case, or at most two letters away. It is named, never taken.
     fn nearest(&self, code: &PlanCode) -> Option<&Plan> {
         let typed = code.as_str().to_lowercase();
-        let distance =
-            |plan: &&Plan| strsim::damerau_levenshtein(&typed, &plan.code.as_str().to_lowercase());
+        let distance = |plan: &&Plan| strsim::damerau_levenshtein(&typed, &plan.code.as_str().to_lowercase());
         let nearest = self.catalogue.plans.iter().min_by_key(distance)?;
         let is_near = distance(&nearest) <= LETTERS_AWAY_MAX && typed.len() > 2 * LETTERS_AWAY_MAX;
         is_near.then_some(nearest)
@@ -183,7 +216,9 @@ impl Terms {
                 refuse("plan", "auto".to_owned(), reason, Against::Catalogue)
             })?,
             Some(PlanCell::Code(code)) => self.catalogue.find(code).ok_or_else(|| {
-                let meant = self.nearest(code).map(|plan| format!("; did you mean `{}`?", plan.code));
+                let meant = self
+                    .nearest(code)
+                    .map(|plan| format!("; did you mean `{}`?", plan.code));
                 let reason = format!(
                     "there is no such plan{}; `oneclick plans --all` shows every plan",
                     meant.unwrap_or_default()
@@ -297,6 +332,17 @@ impl Reading {
             *count += u64::from(!is_counted);
             if kept.len() < KEPT_MAX {
                 kept.push((line, remark.clone()));
+            }
+        }
+        // A plan of the operator that the sheet names is what the sheet wants.
+        if let Some(named) = &entry.operator
+            && !named.fits(&entry.phone)
+            && plan.operator != *named
+        {
+            self.contradicted += 1;
+            if self.contradictions.len() < KEPT_MAX {
+                let (phone, plan) = (entry.phone.clone(), plan.code.to_string());
+                self.contradictions.push((line, named.clone(), phone, plan));
             }
         }
         if !plan.operator.fits(&entry.phone) {

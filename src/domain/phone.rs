@@ -253,10 +253,9 @@ fn is_grouping(whole: &str, fraction: &str) -> bool {
     match (is_one_group, fraction.len()) {
         (true, 9 | 10) => is_international,
         (true, 6) => group.len() == 4 && head.starts_with('0'),
-        (true, _) => false,
         (false, 2) => group.len() == 2 && (is_international || head.starts_with('0')),
         (false, 3 | 4 | 6) => group.len() <= 4 && (is_international || head.starts_with('0')),
-        (false, _) => false,
+        (true | false, _) => false,
     }
 }
 

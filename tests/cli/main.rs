@@ -9,6 +9,7 @@ mod batch_crash;
 mod batch_doubt;
 mod batch_hostile;
 mod batch_lost;
+mod batch_reading;
 mod batch_repeats;
 mod batch_results;
 mod batch_sheets;

@@ -3,9 +3,10 @@
 //! What is certain is repaired or noted, and told; what is not is refused. Money is never guessed.
 
 use super::layout::{Layout, is_digits};
+use super::names;
 use super::records::{Record, is_unseen};
 use super::swallowed;
-use crate::domain::{Amount, CellNote, Phone, PlanCode, Ref, as_text, is_turned, shown};
+use crate::domain::{Amount, CellNote, Operator, Phone, PlanCode, Ref, as_text, is_turned, shown};
 
 /// The longest note that is kept, in characters.
 const NOTE_MAX: usize = 500;
@@ -21,6 +22,8 @@ pub struct Entry {
     pub plan: Option<PlanCell>,
     /// The caller's own identity of the order.
     pub reference: Option<Ref>,
+    /// Whose number it is by the sheet's own word, where there is such a column and its cell names one.
+    pub operator: Option<Operator>,
     /// Text for people, trimmed, as it was written.
     pub note: Option<String>,
     /// What was done to the cells.
@@ -100,6 +103,9 @@ pub(super) fn read(record: &Record, layout: &Layout, is_cut: bool) -> Result<Ent
     let amount = columns.amount.and_then(|column| reading.amount(column));
     let plan = columns.plan.and_then(|column| reading.plan(column));
     let reference = columns.reference.and_then(|column| reading.reference(column));
+    let operator = layout
+        .operator
+        .and_then(|column| names::operator(reading.cell(column)?));
     let note = columns.note.and_then(|column| reading.note(column));
     match phone {
         Some(phone) if reading.refusals.is_empty() => Ok(Entry {
@@ -107,6 +113,7 @@ pub(super) fn read(record: &Record, layout: &Layout, is_cut: bool) -> Result<Ent
             amount,
             plan,
             reference,
+            operator,
             note,
             remarks: reading.remarks,
         }),

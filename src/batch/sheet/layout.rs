@@ -6,7 +6,7 @@ use std::path::Path;
 use super::encoding::{self, Choice, Encoding};
 use super::error::SheetError;
 use super::header::{self, Columns, Trouble};
-use super::names::Role;
+use super::names::{self, Role};
 use super::records::Record;
 use super::sample::{Sample, Source};
 use super::show;
@@ -29,6 +29,8 @@ pub(super) struct Layout {
     pub width: usize,
     /// What the columns hold.
     pub columns: Columns,
+    /// A column that says whose number it is.
+    pub operator: Option<usize>,
     /// Named columns that mean nothing here.
     pub unused: Vec<String>,
     /// Whether its letters are read by an encoding that nothing but they themselves tells.
@@ -221,7 +223,13 @@ fn with_header(sample: &Sample, separator: u8) -> Result<Layout, SheetError> {
         let line = sample.line;
         return Err(SheetError::HeaderQuotes { line });
     }
-    let is_unused = |(index, name): &(usize, &String)| !columns.is_used(*index) && !name.is_empty();
+    let operator = header
+        .iter()
+        .enumerate()
+        .position(|(index, name)| !columns.is_used(index) && names::is_operator(name));
+    let is_unused = |(index, name): &(usize, &String)| {
+        !columns.is_used(*index) && operator != Some(*index) && !name.is_empty()
+    };
     let unused = header.iter().enumerate().filter(is_unused);
     Ok(Layout {
         separator,
@@ -230,6 +238,7 @@ fn with_header(sample: &Sample, separator: u8) -> Result<Layout, SheetError> {
         unused: unused.map(|(_, name)| name.clone()).collect(),
         is_guessed: false,
         columns,
+        operator,
         header,
         width: sample.width,
     })
@@ -263,6 +272,7 @@ fn without_header(sample: &Sample, separator: u8) -> Result<Layout, SheetError> 
             plan: place(Role::Plan),
             ..Columns::default()
         },
+        operator: None,
         unused: Vec::new(),
         is_guessed: false,
     })

@@ -218,7 +218,7 @@ impl Terms {
             Some(PlanCell::Code(code)) => self.catalogue.find(code).ok_or_else(|| {
                 let meant = self
                     .nearest(code)
-                    .map(|plan| format!("; did you mean `{}`?", plan.code));
+                    .map(|plan| format!(" (did you mean `{}`?)", plan.code));
                 let reason = format!(
                     "there is no such plan{}; `oneclick plans --all` shows every plan",
                     meant.unwrap_or_default()

@@ -20,11 +20,12 @@ pub(super) fn in_row(record: &Record, layout: &Layout) -> bool {
     (0..record.width()).any(|place| shape.has_row(record, place))
 }
 
-/// Whether a name of the heading holds rows. Names are neither phone numbers nor are there numbers between separators.
+/// Whether a name of the heading holds rows. Names are no phone numbers, and have no long numbers between separators.
 pub(super) fn in_heading(cells: &[String], separator: u8) -> bool {
     let separator = char::from(separator);
     let is_row = |line: &str| {
-        (line.contains(separator) && line.contains(char::is_numeric)) || Phone::read(line).is_ok()
+        let mut cells = line.split(separator);
+        Phone::read(line).is_ok() || (line.contains(separator) && cells.any(is_long_number))
     };
     let mut names = cells.iter().filter(|cell| cell.contains(LINE_ENDS));
     names.any(|name| name.split(LINE_ENDS).any(is_row))
@@ -109,8 +110,16 @@ impl Numbers {
     }
 }
 
+/// What may be a phone number, broken or not: `6.61E+08` has five digits and one letter.
+fn is_long_number(cell: &str) -> bool {
+    count(cell, char::is_numeric) >= 5 && count(cell, char::is_alphabetic) <= 1
+}
+
 /// An amount, or more digits than letters: `6,61E+08` and `O66123456` are meant as numbers, `bloc 3` is not.
 fn is_number(cell: &str) -> bool {
-    let count = |is_it: fn(char) -> bool| cell.chars().filter(|character| is_it(*character)).count();
-    Amount::read(cell).is_ok() || count(char::is_numeric) > count(char::is_alphabetic)
+    Amount::read(cell).is_ok() || count(cell, char::is_numeric) > count(cell, char::is_alphabetic)
+}
+
+fn count(cell: &str, is_it: fn(char) -> bool) -> usize {
+    cell.chars().filter(|character| is_it(*character)).count()
 }

@@ -155,6 +155,9 @@ fn line_of(refusal: &Refusal) -> String {
         value,
         reason,
     } = refusal;
+    if column == "row" && value.is_empty() {
+        return format!("line {line}: {reason}");
+    }
     if column == "row" {
         return format!("line {line}, `{value}`: {reason}");
     }

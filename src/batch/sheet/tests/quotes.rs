@@ -41,6 +41,7 @@ fn names_on_two_lines_are_no_rows() {
         "phone;\"amount\n(DA)\"",
         "\"Téléphone\nmobile\";Montant",
         "phone;amount;\"Adresse;\nville\"",
+        "phone;amount;\"Tarif\n(100; 200 ou 500 DA)\"",
     ] {
         let text = format!("{header}\n0555123456;500\n");
         assert_eq!(seen(text).brief(), ["0555123456 - 500 - -"], "{header:?}");

@@ -60,10 +60,11 @@ impl Shape<'_> {
         }
         let cells: Vec<_> = line.split(self.separator).collect();
         let numbers = self.numbers(&cells, 0);
+        let are_both_there = numbers.asked == 1 + usize::from(self.columns.amount.is_some());
         let filled = cells.iter().rposition(|cell| !cell.chars().all(is_unseen));
         let is_as_wide = cells.len() >= self.width && filled.is_some_and(|last| last < self.width);
         cells.iter().any(|cell| Phone::read(cell).is_ok())
-            || numbers.are_all_there()
+            || (are_both_there && numbers.are_all_there())
             || (is_as_wide && numbers.found > 0)
     }
 
@@ -74,11 +75,13 @@ impl Shape<'_> {
         is_as_wide && self.numbers(&cells, place).are_all_there()
     }
 
-    /// The last line of a cell, where the quote closes in the middle of a row that goes on with `behind` more cells.
+    /// The last line of a cell, where the quote closes in the middle of a row that goes on with `behind` more cells. A
+    /// post code in front of a town is no phone number.
     fn is_start_of_row(&self, line: &str, behind: usize) -> bool {
         let cells: Vec<_> = line.split(self.separator).collect();
         let is_as_wide = cells.len() > 1 && cells.len() + behind == self.width;
-        is_as_wide && self.numbers(&cells, 0).are_all_there()
+        let is_phone = |cell: &&str| count(cell, char::is_numeric) >= 7 || cell.contains("E+");
+        is_as_wide && cells.iter().any(is_phone) && self.numbers(&cells, 0).are_all_there()
     }
 
     /// Looks at those cells that would stand under the phone and the amount if the first were the one at `place`.

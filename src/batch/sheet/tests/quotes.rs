@@ -64,6 +64,7 @@ fn broken_rows_inside_quotes_are_rows_as_well() {
         "note;phone;amount\n\"a\nb;077803734;500\nc\";0661234567;300\n",
         "phone;note;amount\n0778037340;\"a;500\n066123456;b\";300\n",
         "phone;note;amount\n0778037340;\"a\n066123456;b\";300\n",
+        "phone;note;amount\n0778037340;\"a\n6,61E+08;b\";300\n",
     ] {
         let seen = seen(text);
         assert!(seen.refusal().reason.contains("another row"), "{text:?}");
@@ -77,6 +78,7 @@ fn notes_of_several_lines_are_no_rows() {
         "phone,amount,note\n0555123456,500,\"12 rue Didouche, Alger\n16000 Alger, 3e étage\"\n",
         "phone,amount,note\n0555123456,500,\"Ali,\nCité 5, bloc 3, Alger\nmerci\"\n",
         "phone,note,amount\n0555123456,\"12 rue Didouche, Alger\nCité 5, bloc 3\",500\n",
+        "phone,note,amount\n0555123456,\"rue Didouche,\n16000, Alger\",500\n",
         "phone;amount;note\n0555123456;500;\"call 0666123456;\nthen 5\"\n",
         "phone;amount;note\n0555123456;500;\"call\n0666123456\"\n",
     ] {

@@ -19,7 +19,7 @@ mod sweeper;
 
 pub use engine::{Options, Outcome, Stopped, run};
 pub use event::Event;
-pub use plan::{KEPT_MAX, Reading, Terms};
+pub use plan::{KEPT_MAX, Reading, Terms, Told};
 pub use preview::{Bounds, PlanTotals, Preview, Totals};
 pub use results::{Layout, Results};
 pub use retry::{Retry, is_undelivered};

@@ -4,7 +4,7 @@
 use sha2::{Digest, Sha256};
 
 use super::sheet::{Entry, PlanCell, Refusal, Remark, RemarkKind, Row, Rows, Sheet};
-use crate::domain::{Amount, Catalogue, Operator, Phone, Plan, hex};
+use crate::domain::{Amount, Catalogue, Operator, Phone, Plan, PlanCode, hex};
 use crate::error::{Error, Result};
 use crate::ledger::{Planner, StagedRow};
 use crate::pipeline;
@@ -14,6 +14,8 @@ pub const KEPT_MAX: usize = 20;
 /// How many refusals are kept: somebody has to mend every one of them.
 const REFUSALS_MAX: usize = 1_000;
 
+/// How far a plan's code may be from a known one to be taken for a slip of the keyboard.
+const LETTERS_AWAY_MAX: usize = 2;
 /// Rows that one thread reads and another stages at a time.
 const ROWS_PER_PORTION: usize = 256;
 /// Once a portion has so many bytes of cells, no further row is put to it.
@@ -59,10 +61,23 @@ pub struct Reading {
     pub noted: u64,
     /// The first of them, with their lines.
     pub notes: Vec<(u64, Remark)>,
+    /// Numbers whose prefix is not that of the operator that the sheet itself names beside them.
+    pub contradicted: u64,
+    /// The first of them: line, what the sheet names, number, plan.
+    pub contradictions: Vec<(u64, Operator, Phone, String)>,
     /// Numbers whose prefix is not the plan's operator's.
     pub misfits: u64,
     /// The first of them: line, number, plan.
     pub misfit: Option<(u64, Phone, String)>,
+}
+
+/// One thing that is worth telling of a row.
+#[derive(Debug)]
+pub enum Told<'a> {
+    /// The line, and what was done to a cell of it.
+    Read(u64, &'a Remark),
+    /// Why it can't be sent.
+    Refused(&'a Refusal),
 }
 
 /// What stands against a row.
@@ -76,7 +91,7 @@ impl Terms {
     /// Stands for the bytes of a sheet and for all that decides what they mean.
     pub fn digest(&self, sheet: &Sheet) -> String {
         let digest = Sha256::new()
-            .chain_update("oneclick sheet 1\n")
+            .chain_update("oneclick sheet 2\n")
             .chain_update(sheet.digest())
             .chain_update(format!(
                 "{:?}\n{:?}\n{:?}\n",
@@ -102,6 +117,27 @@ impl Terms {
         })?;
         reading.blank = rows.blank();
         Ok(reading)
+    }
+
+    /// Reads all rows once more, to tell everything that a [`Reading`] keeps the first of.
+    pub fn retell(&self, sheet: &Sheet, tell: &mut dyn FnMut(Told<'_>)) -> Result<()> {
+        let (mut rows, mut row) = (sheet.rows()?, Row::default());
+        let has_plans = sheet.columns().plan.is_some();
+        while rows.read(&mut row)? {
+            let refusals = match row.entry() {
+                Err(refusals) => refusals,
+                Ok(entry) => {
+                    let against = self.priced(&entry, row.line, has_plans).err();
+                    let remarks = entry.remarks.iter().filter(|_| against.is_none());
+                    remarks.for_each(|remark| tell(Told::Read(row.line, remark)));
+                    against.into_iter().map(|(refusal, _)| refusal).collect()
+                }
+            };
+            for refusal in &refusals {
+                tell(Told::Refused(refusal));
+            }
+        }
+        Ok(())
     }
 
     /// The next rows that can be sent; none at the end of the sheet.
@@ -142,6 +178,15 @@ impl Terms {
         Ok(portion)
     }
 
+    /// The plan whose code is the same but for its case, or at most two letters away. It is named, never taken.
+    fn nearest(&self, code: &PlanCode) -> Option<&Plan> {
+        let typed = code.as_str().to_lowercase();
+        let distance = |plan: &&Plan| strsim::damerau_levenshtein(&typed, &plan.code.as_str().to_lowercase());
+        let nearest = self.catalogue.plans.iter().min_by_key(distance)?;
+        let is_near = distance(&nearest) <= LETTERS_AWAY_MAX && typed.len() > 2 * LETTERS_AWAY_MAX;
+        is_near.then_some(nearest)
+    }
+
     /// The plan of a row and its amount by that plan.
     fn priced(
         &self,
@@ -171,8 +216,14 @@ impl Terms {
                 refuse("plan", "auto".to_owned(), reason, Against::Catalogue)
             })?,
             Some(PlanCell::Code(code)) => self.catalogue.find(code).ok_or_else(|| {
-                let reason = "there is no such plan; `oneclick plans --all` shows every plan";
-                refuse("plan", code.to_string(), reason.to_owned(), Against::Catalogue)
+                let meant = self
+                    .nearest(code)
+                    .map(|plan| format!(" (did you mean `{}`?)", plan.code));
+                let reason = format!(
+                    "there is no such plan{}; `oneclick plans --all` shows every plan",
+                    meant.unwrap_or_default()
+                );
+                refuse("plan", code.to_string(), reason, Against::Catalogue)
             })?,
         };
         if !plan.enabled {
@@ -269,14 +320,29 @@ impl Reading {
     fn take(&mut self, entry: &Entry, line: u64, plan: &Plan, amount: Amount) {
         self.rows += 1;
         self.face += u64::from(amount.dinars());
-        for remark in &entry.remarks {
+        for (place, remark) in entry.remarks.iter().enumerate() {
             let (count, kept) = match remark.kind {
                 RemarkKind::Repaired => (&mut self.repaired, &mut self.repairs),
                 RemarkKind::Noted => (&mut self.noted, &mut self.notes),
             };
-            *count += 1;
+            // A cell of which several things are told is one cell.
+            let is_counted = entry.remarks[..place]
+                .iter()
+                .any(|earlier| (earlier.kind, &earlier.column) == (remark.kind, &remark.column));
+            *count += u64::from(!is_counted);
             if kept.len() < KEPT_MAX {
                 kept.push((line, remark.clone()));
+            }
+        }
+        // A plan of the operator that the sheet names is what the sheet wants.
+        if let Some(named) = &entry.operator
+            && !named.fits(&entry.phone)
+            && plan.operator != *named
+        {
+            self.contradicted += 1;
+            if self.contradictions.len() < KEPT_MAX {
+                let (phone, plan) = (entry.phone.clone(), plan.code.to_string());
+                self.contradictions.push((line, named.clone(), phone, plan));
             }
         }
         if !plan.operator.fits(&entry.phone) {

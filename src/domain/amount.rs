@@ -59,12 +59,20 @@ pub enum AmountError {
     /// Below zero.
     #[error("`{0}` is negative; an amount is a whole number of dinars above 0")]
     Negative(String),
+    /// Marks in it turn its direction.
+    #[error("`{0}` holds marks that show its digits in another order than they stand; type the amount again")]
+    Turned(String),
     /// Cents.
     #[error("`{0}` has a fraction; amounts are whole dinars")]
     Fraction(String),
     /// `1.000` and `1,000`.
-    #[error("`{0}` is ambiguous: one thousand or one? write `1000` or `1`")]
-    Ambiguous(String),
+    #[error("`{value}` is ambiguous: {readings}")]
+    Ambiguous {
+        /// The text as it came.
+        value: String,
+        /// Both of its readings, and what to write.
+        readings: String,
+    },
     /// `5e2`.
     #[error("`{0}` is in scientific notation; write the amount in plain digits")]
     Scientific(String),
@@ -107,12 +115,16 @@ impl Amount {
         if raw.trim().contains(['\n', '\r', '\t']) {
             return Err(AmountError::NotANumber(told()));
         }
+        if cell::is_turned(raw) {
+            return Err(AmountError::Turned(told()));
+        }
         let cleaned = cell::clean(raw);
+        let has_hidden = cell::has_hidden(raw);
         // A no-break space between thousands is how French Excel writes; it is no oddity worth a note.
         let mut notes: Vec<_> = cleaned
             .notes
             .into_iter()
-            .filter(|note| *note != CellNote::Invisible)
+            .filter(|note| *note != CellNote::Invisible || has_hidden)
             .map(AmountNote::Cell)
             .collect();
         let number = without_company(&cleaned.text, &mut notes).replace('\u{066B}', ",");
@@ -222,9 +234,24 @@ fn whole_digits(number: &str, raw: &str, notes: &mut Vec<AmountNote>) -> Result<
         "" if number.ends_with(['.', ',']) => Err(AmountError::NotANumber(told())),
         "" | "0" | "00" => Ok(whole),
         _ if !fraction.chars().all(|c| c.is_ascii_digit()) => Err(AmountError::NotANumber(told())),
-        _ if fraction.len() == 3 => Err(AmountError::Ambiguous(told())),
+        _ if fraction.len() == 3 => Err(ambiguous(&whole, fraction, told())),
         _ => Err(AmountError::Fraction(told())),
     }
+}
+
+/// `1.000` may be a thousand or one; of `1.250` the other reading is no amount.
+fn ambiguous(whole: &str, fraction: &str, value: String) -> AmountError {
+    let significant = |digits: &str| match digits.trim_start_matches('0') {
+        "" => "0".to_owned(),
+        digits => digits.to_owned(),
+    };
+    let (low, high) = (significant(whole), significant(&format!("{whole}{fraction}")));
+    let readings = match (low.as_str(), fraction) {
+        ("0", "000") => return AmountError::Zero,
+        (_, "000") => format!("{high} or {low}? write `{high}` or `{low}`"),
+        _ => format!("{high} or {low},{fraction}? write `{high}` if that is meant; amounts are whole dinars"),
+    };
+    AmountError::Ambiguous { value, readings }
 }
 
 /// What may stand between thousands and is never a decimal mark.

@@ -47,6 +47,28 @@ fn is_line_break(character: char) -> bool {
     matches!(character, '\u{2028}' | '\u{2029}')
 }
 
+/// Whether marks in a value make it be seen in another order than it stands. An override always does; where the
+/// direction is right to left, groups of digits change places, and a number in one piece does not.
+pub fn is_turned(raw: &str) -> bool {
+    raw.contains(['\u{202D}', '\u{202E}'])
+        || (raw.contains(['\u{202B}', '\u{2067}']) && digit_groups(raw) > 1)
+}
+
+fn digit_groups(raw: &str) -> usize {
+    let seen: String = raw
+        .chars()
+        .filter(|character| !matches!(plain(*character), Plain::Nothing))
+        .collect();
+    let groups = seen.split(|character: char| !character.is_numeric());
+    groups.filter(|group| !group.is_empty()).count()
+}
+
+/// Whether characters that take no room stand in a value; spaces of any kind do.
+pub(super) fn has_hidden(raw: &str) -> bool {
+    raw.chars()
+        .any(|character| matches!(plain(character), Plain::Nothing))
+}
+
 /// The text of a cell that is no number, such as a code: tricks undone and told, its digits left alone.
 pub fn as_text(raw: &str) -> (&str, Option<CellNote>) {
     let trimmed = raw.trim();

@@ -18,7 +18,7 @@ mod when;
 
 pub use account::{Account, Environment, EnvironmentError, KeyFingerprint, hex};
 pub use amount::{Amount, AmountError, AmountNote, AmountReading};
-pub use cell::{CellNote, as_text, shown};
+pub use cell::{CellNote, as_text, is_turned, shown};
 pub use entry::{Direction, Entry, EntryKind};
 pub use label::{Label, LabelError, RowRefs};
 pub use money::{Money, MoneyError, Multiplier, group_thousands};

@@ -70,6 +70,12 @@ pub enum PhoneError {
     /// A decimal number, not a phone number.
     #[error("`{0}` looks like a decimal number; format the column as text and enter the number again")]
     Decimal(String),
+    /// A day, a month and a year.
+    #[error("`{0}` looks like a date, not a phone number")]
+    Date(String),
+    /// Marks in it turn its direction.
+    #[error("`{0}` holds marks that show its digits in another order than they stand; type the number again")]
+    Turned(String),
     /// Two numbers in one place.
     #[error("`{0}` holds more than one number; write one number to a row")]
     Several(String),
@@ -113,6 +119,9 @@ impl Phone {
                 phone: Self(raw.into()),
                 notes: Vec::new(),
             });
+        }
+        if cell::is_turned(raw) {
+            return Err(PhoneError::Turned(cell::shown(raw)));
         }
         let cleaned = cell::clean(raw);
         let mut notes: Vec<_> = cleaned.notes.into_iter().map(PhoneNote::Cell).collect();
@@ -194,15 +203,60 @@ fn refuse_shapes(text: &str, raw: &str) -> Result<(), PhoneError> {
             found: '-',
         });
     }
-    // `05.55.12.34.56` is a spelling; `555123456.0` and `55512345,6` are what is left of a number cell.
-    if let Some((whole, fraction)) = text.rsplit_once(['.', ',']) {
-        let lone = text.matches(['.', ',']).count() == 1;
-        let is_zero = !fraction.is_empty() && fraction.chars().all(|c| c == '0');
-        if fraction.len() == 1 || (lone && (is_zero || whole.len() <= 1)) {
-            return Err(PhoneError::Decimal(cell::shown(raw)));
-        }
+    if is_date(text) {
+        return Err(PhoneError::Date(cell::shown(raw)));
+    }
+    if is_decimal(text) {
+        return Err(PhoneError::Decimal(cell::shown(raw)));
     }
     Ok(())
+}
+
+/// A day, a month and a year in front: `05-12-2026 14` has ten digits, and no phone number is grouped so.
+fn is_date(text: &str) -> bool {
+    let mut groups = text
+        .split(|c: char| !c.is_ascii_digit())
+        .filter(|group| !group.is_empty());
+    let mut next = |lengths: std::ops::RangeInclusive<usize>| {
+        let group = groups.next().filter(|group| lengths.contains(&group.len()))?;
+        group.parse::<u16>().ok()
+    };
+    let (Some(one), Some(other), Some(year)) = (next(1..=2), next(1..=2), next(4..=4)) else {
+        return false;
+    };
+    let (day, month) = (one.max(other), one.min(other));
+    (1..=31).contains(&day) && (1..=12).contains(&month) && (1900..=2100).contains(&year)
+}
+
+/// `05.55.12.34.56` is a spelling; `555123456.0`, `55512345,6` and `7780373.40` are what is left of a number cell.
+fn is_decimal(text: &str) -> bool {
+    let Some((whole, fraction)) = text.rsplit_once(['.', ',']) else {
+        return false;
+    };
+    let is_lone = text.matches(['.', ',']).count() == 1;
+    let is_zero = !fraction.is_empty() && fraction.chars().all(|c| c == '0');
+    fraction.len() == 1 || (is_lone && (is_zero || whole.len() <= 1 || !is_grouping(whole, fraction)))
+}
+
+/// Whether a lone dot between these two sets groups apart, as in `0555.123456`, `+213.555123456`, `05 55 12 34.56`.
+fn is_grouping(whole: &str, fraction: &str) -> bool {
+    let head = whole.trim_start_matches(['(', ' ']);
+    let is_international = head.starts_with('+') || head.starts_with("00");
+    let group = whole
+        .rsplit(|c: char| !c.is_ascii_digit())
+        .next()
+        .unwrap_or_default();
+    let is_one_group = group.len() + usize::from(head.starts_with('+')) == head.len();
+    if !fraction.chars().all(|c| c.is_ascii_digit()) {
+        return group.len() <= if is_international { 5 } else { 4 };
+    }
+    match (is_one_group, fraction.len()) {
+        (true, 9 | 10) => is_international,
+        (true, 6) => group.len() == 4 && head.starts_with('0'),
+        (false, 2) => group.len() == 2 && (is_international || head.starts_with('0')),
+        (false, 3 | 4 | 6) => group.len() <= 4 && (is_international || head.starts_with('0')),
+        (true | false, _) => false,
+    }
 }
 
 fn digits_of(text: &str, raw: &str) -> Result<String, PhoneError> {

@@ -10,6 +10,7 @@ mod batch_doubt;
 mod batch_elsewhere;
 mod batch_hostile;
 mod batch_lost;
+mod batch_reading;
 mod batch_repeats;
 mod batch_results;
 mod batch_sheets;

@@ -7,6 +7,7 @@ use crate::runner::Target;
 const WORDS: &[&str] = &[
     "0778037340",
     "778037340",
+    "7780373.40",
     "+213",
     "00213",
     "213",
@@ -79,12 +80,18 @@ fn digits(text: &str) -> String {
     text.chars().filter_map(digit).collect()
 }
 
+/// An override shows digits in another order than they stand.
+fn is_shown_as_it_stands(text: &str) {
+    assert!(!text.contains(['\u{202d}', '\u{202e}']), "{text:?} was read");
+}
+
 /// Accepted is a mobile number of ten digits, spelt by the digits of the input and no others; read again it is itself.
 pub fn phone(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let Ok(reading) = Phone::read(&text) else {
         return;
     };
+    is_shown_as_it_stands(&text);
     let number = reading.phone.as_str();
     let is_mobile = number.len() == 10
         && number.starts_with('0')
@@ -168,6 +175,7 @@ pub fn amount(bytes: &[u8]) {
     let Ok(reading) = Amount::read(&text) else {
         return;
     };
+    is_shown_as_it_stands(&text);
     let dinars = reading.amount.dinars();
     assert!(
         (1..=10_000_000).contains(&dinars),

@@ -3,8 +3,10 @@
 //! What is certain is repaired or noted, and told; what is not is refused. Money is never guessed.
 
 use super::layout::{Layout, is_digits};
+use super::names;
 use super::records::{Record, is_unseen};
-use crate::domain::{Amount, CellNote, Phone, PlanCode, Ref, as_text, shown};
+use super::swallowed;
+use crate::domain::{Amount, CellNote, Operator, Phone, PlanCode, Ref, as_text, is_turned, shown};
 
 /// The longest note that is kept, in characters.
 const NOTE_MAX: usize = 500;
@@ -20,6 +22,8 @@ pub struct Entry {
     pub plan: Option<PlanCell>,
     /// The caller's own identity of the order.
     pub reference: Option<Ref>,
+    /// Whose number it is by the sheet's own word, where there is such a column and its cell names one.
+    pub operator: Option<Operator>,
     /// Text for people, trimmed, as it was written.
     pub note: Option<String>,
     /// What was done to the cells.
@@ -99,6 +103,9 @@ pub(super) fn read(record: &Record, layout: &Layout, is_cut: bool) -> Result<Ent
     let amount = columns.amount.and_then(|column| reading.amount(column));
     let plan = columns.plan.and_then(|column| reading.plan(column));
     let reference = columns.reference.and_then(|column| reading.reference(column));
+    let operator = layout
+        .operator
+        .and_then(|column| names::operator(reading.cell(column)?));
     let note = columns.note.and_then(|column| reading.note(column));
     match phone {
         Some(phone) if reading.refusals.is_empty() => Ok(Entry {
@@ -106,6 +113,7 @@ pub(super) fn read(record: &Record, layout: &Layout, is_cut: bool) -> Result<Ent
             amount,
             plan,
             reference,
+            operator,
             note,
             remarks: reading.remarks,
         }),
@@ -148,7 +156,11 @@ impl<'a> Reading<'a> {
 
     fn refuse_row(&mut self, reason: &str) {
         let separator = char::from(self.layout.separator).to_string();
-        let cells: Vec<_> = self.record.cells().take(self.record.used()).collect();
+        let count = match self.record.used() {
+            0 => self.record.width(),
+            used => used,
+        };
+        let cells: Vec<_> = self.record.cells().take(count).collect();
         self.refusals.push(Refusal {
             line: self.record.line,
             column: "row".to_owned(),
@@ -170,7 +182,11 @@ impl<'a> Reading<'a> {
 
     /// Whether the row is whole and its cells stand under their columns.
     fn check_row(&mut self, is_cut: bool) {
-        if is_cut {
+        if is_cut && self.record.is_blank() {
+            self.refuse_row(
+                "the last line looks empty and has no line end, so it may be what is left of a row; compare it with the original; then delete it, or name the sheet's face value with `--expect-total`",
+            );
+        } else if is_cut {
             self.refuse_row(
                 "the last line has no line end, so the file may have been cut there; compare the row with the original; then press Enter behind it and save, or name the sheet's face value with `--expect-total`",
             );
@@ -178,7 +194,7 @@ impl<'a> Reading<'a> {
             self.refuse_row(
                 "text stands behind a closing quote, so a quote is missing or too many; write quotes inside a cell twice (`\"\"`)",
             );
-        } else if self.has_swallowed_a_row() {
+        } else if swallowed::in_row(self.record, self.layout) {
             self.refuse_row(
                 "a quoted cell holds a line that looks like another row, so a quote is missing or too many; mend the quotes, or take the line break out",
             );
@@ -191,16 +207,6 @@ impl<'a> Reading<'a> {
         } else {
             self.check_missing();
         }
-    }
-
-    /// Whether a line inside a cell, but not its first, has cells of its own and a phone among them.
-    fn has_swallowed_a_row(&self) -> bool {
-        let separator = char::from(self.layout.separator);
-        let is_row = |line: &str| {
-            line.contains(separator) && line.split(separator).any(|cell| Phone::read(cell).is_ok())
-        };
-        let has_row = |cell: &str| cell.split(['\n', '\r']).skip(1).any(is_row);
-        self.record.has_line_break() && self.record.cells().any(has_row)
     }
 
     /// Empty cells on the right are fine.
@@ -217,13 +223,13 @@ impl<'a> Reading<'a> {
             ""
         };
         let than = if self.layout.has_header {
-            "the header"
+            format!("the header has {width}")
+        } else if self.layout.width > width {
+            format!("the first row fills {width} of its {}", self.layout.width)
         } else {
-            "the first row"
+            format!("the first row has {width}")
         };
-        self.refuse_row(&format!(
-            "the row has {used} cells, and {than} has {width}{comma}"
-        ));
+        self.refuse_row(&format!("the row has {used} cells, and {than}{comma}"));
     }
 
     /// `0555123456,1,500,` under `phone,amount,note`: one cell more than the header row, and the amount goes on behind
@@ -290,7 +296,15 @@ impl<'a> Reading<'a> {
     }
 
     fn plan(&mut self, column: usize) -> Option<PlanCell> {
-        let (text, trick) = as_text(self.cell(column)?);
+        let raw = self.cell(column)?;
+        if is_turned(raw) {
+            self.refuse(
+                column,
+                "marks in this cell show it in another order than it stands; type the plan again",
+            );
+            return None;
+        }
+        let (text, trick) = as_text(raw);
         let text = text.trim_matches(is_unseen);
         if AUTO.iter().any(|word| text.to_lowercase() == *word) {
             return Some(PlanCell::Auto);

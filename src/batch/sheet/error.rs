@@ -64,6 +64,14 @@ pub enum SheetError {
         /// The line on which the quote opens.
         line: u64,
     },
+    /// Quotes above the rows that do not match, or that hold rows.
+    #[error(
+        "the heading on line {line} holds lines in quotes that look like rows, or text behind a closing quote: a quote is missing or too many"
+    )]
+    HeaderQuotes {
+        /// The line on which it begins.
+        line: u64,
+    },
     /// A record without end.
     #[error("line {line} is longer than {max} bytes", max = RECORD_BYTES_MAX)]
     TooLong {
@@ -86,12 +94,14 @@ pub enum SheetError {
     #[error("the line `{0}` names a separator that is not known")]
     Separator(String),
     /// The first row is neither a header with a phone column nor data.
-    #[error("line {line} is neither a header with a phone column nor a top-up; its cells are {cells}")]
+    #[error("line {line} is neither a header with a phone column nor a top-up; its cells are {cells}{}", why.as_ref().map_or(String::new(), |why| format!("; {why}")))]
     Header {
         /// Where.
         line: u64,
         /// Its cells, in backticks.
         cells: String,
+        /// What is wrong with its first cell, if that is meant as a number.
+        why: Option<String>,
     },
     /// Two columns that mean the same.
     #[error("the columns `{first}` and `{second}` both mean the {}", role.name())]
@@ -132,6 +142,7 @@ impl SheetError {
             Self::Undecodable { .. } => "sheet_encoding",
             Self::Cut { .. } => "sheet_cut",
             Self::OpenQuote { .. } => "sheet_open_quote",
+            Self::HeaderQuotes { .. } => "sheet_header_quotes",
             Self::TooLong { .. } => "sheet_line_too_long",
             Self::TooWide { .. } => "sheet_too_wide",
             Self::NoRows { .. } => "sheet_no_rows",
@@ -156,6 +167,9 @@ impl SheetError {
             }
             Self::Cut { .. } => "copy or export the whole file again".to_owned(),
             Self::OpenQuote { .. } => "close the quote, or export the whole file again".to_owned(),
+            Self::HeaderQuotes { .. } => {
+                "mend the quotes of the first row; write quotes inside a cell twice (`\"\"`)".to_owned()
+            }
             Self::TooLong { .. } => "a row is never that long: check that the file is a sheet".to_owned(),
             Self::TooWide { .. } => "delete the empty columns on the right".to_owned(),
             Self::NoRows { .. } => {
@@ -165,7 +179,7 @@ impl SheetError {
                 "write `sep=,`, `sep=;` or `sep=` and a tab, or leave the line out".to_owned()
             }
             Self::Header { .. } => format!(
-                "name the columns in the first row ({}); without a header the first column must hold phone numbers",
+                "name the columns in the first row ({}); without a header the first column must hold phone numbers; cells are set apart by `,`, `;` or a tab",
                 Role::understood()
             ),
             Self::Twice { .. } => "rename the one that is not meant".to_owned(),

@@ -6,12 +6,13 @@ use std::path::Path;
 use super::encoding::{self, Choice, Encoding};
 use super::error::SheetError;
 use super::header::{self, Columns, Trouble};
-use super::names::Role;
+use super::names::{self, Role};
 use super::records::Record;
 use super::sample::{Sample, Source};
 use super::show;
 use super::survey::Survey;
-use crate::domain::{Phone, shown};
+use super::swallowed;
+use crate::domain::{Phone, PhoneError, shown};
 
 /// How the rows of a sheet are to be read.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(super) struct Layout {
     pub width: usize,
     /// What the columns hold.
     pub columns: Columns,
+    /// A column that says whose number it is.
+    pub operator: Option<usize>,
     /// Named columns that mean nothing here.
     pub unused: Vec<String>,
     /// Whether its letters are read by an encoding that nothing but they themselves tells.
@@ -36,6 +39,8 @@ pub(super) struct Layout {
 
 /// The separators that are tried; in a sheet of one column the first is as good as any.
 const SEPARATORS: [u8; 3] = [b';', b'\t', b','];
+/// From so many digits on a cell is meant as a phone number, and not as a year or a count.
+const DIGITS_MEANT_MIN: usize = 7;
 /// How many cells of a row a refusal shows.
 const CELLS_SHOWN_MAX: usize = 8;
 
@@ -86,6 +91,14 @@ fn understand(source: Source) -> Result<Layout, SheetError> {
                 return Err(SheetError::NoRows { path });
             }
             Ok(sample) => judge(&sample, separator, named.is_some()),
+            // What has more columns than a sheet can have has at least its separator.
+            Err(error @ SheetError::TooWide { .. }) => (
+                Score {
+                    sense: 2,
+                    ..Score::default()
+                },
+                Err(error),
+            ),
             Err(error) => (Score::default(), Err(error)),
         };
         if best.as_ref().is_none_or(|(score, _)| attempt.0 > *score) {
@@ -144,7 +157,7 @@ fn judge(sample: &Sample, separator: u8, has_sep_line: bool) -> (Score, Result<L
     };
     let sense = match &layout {
         Ok(_) => 4,
-        Err(SheetError::Twice { .. }) => 3,
+        Err(SheetError::Twice { .. } | SheetError::HeaderQuotes { .. }) => 3,
         Err(SheetError::Shape { .. }) => 2,
         Err(_) => 1,
     };
@@ -160,6 +173,24 @@ fn judge(sample: &Sample, separator: u8, has_sep_line: bool) -> (Score, Result<L
         ..layout
     });
     (score, layout)
+}
+
+/// Why the first cell is no number, where one is meant: somebody who left the header out has to know.
+fn broken_phone(row: &[String]) -> Option<String> {
+    let error = Phone::read(row.first()?).err()?;
+    let is_meant = match &error {
+        PhoneError::Empty | PhoneError::Character { .. } => false,
+        PhoneError::Length { digits, .. } => *digits >= DIGITS_MEANT_MIN,
+        PhoneError::DigitsLost(_)
+        | PhoneError::Decimal(_)
+        | PhoneError::Date(_)
+        | PhoneError::Turned(_)
+        | PhoneError::Several(_)
+        | PhoneError::Foreign(_)
+        | PhoneError::FixedLine(_)
+        | PhoneError::NotMobile(_) => true,
+    };
+    is_meant.then(|| error.to_string())
 }
 
 fn is_phone(cell: &str) -> bool {
@@ -180,6 +211,7 @@ fn with_header(sample: &Sample, separator: u8) -> Result<Layout, SheetError> {
         Trouble::NoPhone => SheetError::Header {
             line: sample.line,
             cells: show_cells(&header),
+            why: broken_phone(&sample.rows[0]),
         },
         Trouble::Twice(role, first, second) => SheetError::Twice {
             role,
@@ -187,7 +219,17 @@ fn with_header(sample: &Sample, separator: u8) -> Result<Layout, SheetError> {
             second: shown(&header[second]),
         },
     })?;
-    let is_unused = |(index, name): &(usize, &String)| !columns.is_used(*index) && !name.is_empty();
+    if sample.is_stray || swallowed::in_heading(&sample.rows[0], separator) {
+        let line = sample.line;
+        return Err(SheetError::HeaderQuotes { line });
+    }
+    let operator = header
+        .iter()
+        .enumerate()
+        .position(|(index, name)| !columns.is_used(index) && names::is_operator(name));
+    let is_unused = |(index, name): &(usize, &String)| {
+        !columns.is_used(*index) && operator != Some(*index) && !name.is_empty()
+    };
     let unused = header.iter().enumerate().filter(is_unused);
     Ok(Layout {
         separator,
@@ -196,6 +238,7 @@ fn with_header(sample: &Sample, separator: u8) -> Result<Layout, SheetError> {
         unused: unused.map(|(_, name)| name.clone()).collect(),
         is_guessed: false,
         columns,
+        operator,
         header,
         width: sample.width,
     })
@@ -204,7 +247,7 @@ fn with_header(sample: &Sample, separator: u8) -> Result<Layout, SheetError> {
 /// By position: `phone`, `phone, amount` or `phone, plan, amount`.
 fn without_header(sample: &Sample, separator: u8) -> Result<Layout, SheetError> {
     let first = &sample.rows[0];
-    let roles: &[Role] = match &first[..] {
+    let roles: &[Role] = match fullest(sample) {
         [_] => &[Role::Phone],
         [_, _] => &[Role::Phone, Role::Amount],
         // `0555123456,1,500` is one amount that the comma has cut, not a plan and an amount.
@@ -229,9 +272,23 @@ fn without_header(sample: &Sample, separator: u8) -> Result<Layout, SheetError> 
             plan: place(Role::Plan),
             ..Columns::default()
         },
+        operator: None,
         unused: Vec::new(),
         is_guessed: false,
     })
+}
+
+/// The row that shows the positions: the first, or where that has nothing but a phone in front of empty cells, one that
+/// fills them.
+fn fullest(sample: &Sample) -> &[String] {
+    let first = &sample.rows[0];
+    let is_cut_amount = |row: &[String]| row.len() == 3 && is_digits(&row[1]);
+    let fits = |row: &&Vec<String>| row.len() <= sample.width && !is_cut_amount(row);
+    let fuller = sample.rows.iter().filter(fits).max_by_key(|row| row.len());
+    match (first.len(), fuller.map_or(0, Vec::len)) {
+        (1, 2 | 3) => fuller.unwrap_or(first),
+        _ => first,
+    }
 }
 
 /// Whether a cell is digits only, of any script.

@@ -20,6 +20,7 @@ mod records;
 mod row;
 mod sample;
 mod survey;
+mod swallowed;
 #[cfg(test)]
 mod tests;
 mod text;

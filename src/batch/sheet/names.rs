@@ -1,5 +1,6 @@
 //! What the columns of a sheet are called, in English, French and Arabic.
 
+use crate::domain::Operator;
 use crate::domain::foreign::clean;
 
 /// What a column holds.
@@ -91,6 +92,30 @@ const REFERENCE: &str = "ref refs refno reference references referenceno referen
 
 const NOTE: &str = "note notes remark remarks remarque remarques comment comments commentaire commentaires \
     observation observations obs memo ملاحظه ملاحظات تعليق تعليقات بيان";
+
+const OPERATOR: &str = "operator operators operatorname operateur operateurs nomoperateur network networkname reseau \
+    carrier telco provider fournisseur مشغل متعامل شبكه اسممتعامل";
+
+/// Whether a column says whose number it is. Nothing is sent by that; a number that contradicts it is warned of.
+pub(super) fn is_operator(cell: &str) -> bool {
+    let name = normal(cell);
+    OPERATOR.split_whitespace().any(|known| known == name)
+}
+
+/// The operator that a cell of such a column names, if it is one of the three that numbers have.
+pub(super) fn operator(cell: &str) -> Option<Operator> {
+    let name = normal(cell);
+    let spellings = [
+        (Operator::Mobilis, "mobilis atmmobilis atm موبيليس موبليس"),
+        (Operator::Djezzy, "djezzy djezy ota جيزي جازي"),
+        (
+            Operator::Ooredoo,
+            "ooredoo oredoo ooredo nedjma اوريدو اوريدوو نجمه",
+        ),
+    ];
+    let known = |(_, names): &(Operator, &str)| names.split_whitespace().any(|known| known == name);
+    spellings.into_iter().find(known).map(|(operator, _)| operator)
+}
 
 /// How sure a name is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -235,6 +260,20 @@ mod tests {
             for name in names.split('|') {
                 assert_eq!(role(name).map(|(role, _)| role), Some(role_meant), "{name:?}");
             }
+        }
+    }
+
+    #[test]
+    fn operators_are_known_in_every_spelling() {
+        for name in ["Opérateur", "operator", "RÉSEAU", "المتعامل", "Operator name"] {
+            assert!(is_operator(name) && role(name).is_none(), "{name:?}");
+        }
+        assert_eq!(operator(" MOBILIS "), Some(Operator::Mobilis));
+        assert_eq!(operator("جيزي"), Some(Operator::Djezzy));
+        assert_eq!(operator("Oredoo"), Some(Operator::Ooredoo));
+        assert_eq!(operator("أوريدو"), Some(Operator::Ooredoo));
+        for other in ["", "Orange", "Pixx", "0555123456"] {
+            assert_eq!(operator(other), None, "{other:?}");
         }
     }
 

@@ -52,6 +52,12 @@ impl Record {
         is_blank(&self.text)
     }
 
+    /// Whether it is more than what old editors put behind the last line. A line of separators may be what is left of
+    /// a row, and so may a space.
+    pub(super) fn is_more_than_an_end_mark(&self) -> bool {
+        self.width() > 1 || self.text != "\u{1A}"
+    }
+
     /// Whether a cell holds one.
     pub(super) fn has_line_break(&self) -> bool {
         self.text.contains(['\n', '\r'])

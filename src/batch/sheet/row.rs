@@ -58,13 +58,14 @@ impl Rows {
     /// the file has proved to be the one that was opened.
     pub fn read(&mut self, row: &mut Row) -> Result<bool, SheetError> {
         while self.records.read(&mut row.record)? {
-            if row.record.is_blank() {
+            let is_cut = !self.is_known_whole && !row.record.is_ended;
+            if row.record.is_blank() && !(is_cut && row.record.is_more_than_an_end_mark()) {
                 self.blank += 1;
             } else if self.heading > 0 {
                 self.heading -= 1;
             } else {
                 row.line = row.record.line;
-                row.is_cut = !self.is_known_whole && !row.record.is_ended;
+                row.is_cut = is_cut;
                 row.belongs_to(&self.layout);
                 return Ok(true);
             }

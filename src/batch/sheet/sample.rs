@@ -20,6 +20,8 @@ pub(super) struct Sample {
     pub line: u64,
     /// How many cells the first has, empty ones on the right included.
     pub width: usize,
+    /// Whether text stands behind a closing quote in the first.
+    pub is_stray: bool,
     /// Their cells.
     pub rows: Vec<Vec<String>>,
 }
@@ -51,11 +53,16 @@ impl Source<'_> {
                 Err(error) if sample.rows.is_empty() => return Err(error),
                 Ok(false) | Err(_) => break,
             }
-            if record.is_blank() || std::mem::take(&mut skip) {
+            if record.is_blank() {
+                continue;
+            }
+            if std::mem::take(&mut skip) {
+                check_sep_line(&record)?;
                 continue;
             }
             if sample.rows.is_empty() {
                 (sample.line, sample.width) = (record.line, record.width());
+                sample.is_stray = record.is_stray;
             }
             let cells = record.cells().take(record.used());
             sample.rows.push(cells.map(str::to_owned).collect());
@@ -63,4 +70,13 @@ impl Source<'_> {
         }
         Ok(sample)
     }
+}
+
+/// `sep=;"` opens a quote that may hold rows.
+fn check_sep_line(record: &Record) -> Result<(), SheetError> {
+    if record.has_line_break() {
+        let line = record.line;
+        return Err(SheetError::HeaderQuotes { line });
+    }
+    Ok(())
 }

@@ -199,7 +199,7 @@ impl Job<'_> {
             self.session.printer.note(&remark);
         }
         self.check_expectations(&planned)?;
-        let bad = preview::check_rows(self.session, self.sending, &planned)?;
+        let bad = preview::check_rows(self, &terms, &planned)?;
         let balance = self.session.balance(&desk.client).await?.balance;
         let bounds = self.bounds(connected, balance)?;
         let with_repeats = match &planned {

@@ -3,32 +3,33 @@
 
 use serde_json::{Value, json};
 
-use super::{Job, Planned, Sending, unprintable};
+use super::{Job, Planned, unprintable};
 use crate::batch::sheet::{Refusal, Remark};
-use crate::batch::{Bounds, KEPT_MAX, PlanTotals, Preview, Reading, Totals};
+use crate::batch::{Bounds, KEPT_MAX, PlanTotals, Preview, Reading, Terms, Told, Totals};
 use crate::commands::link::Connected;
 use crate::commands::send::told;
-use crate::commands::session::Session;
-use crate::domain::{Money, State, group_thousands, in_algiers};
+use crate::domain::{Money, Operator, State, group_thousands, in_algiers};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::{Batch, Fate, InDoubt, Repeat, Resolved};
 use crate::output::{Cell, Column, Printer, Table, Tone};
 
 /// Refuses a sheet with rows that can't be sent, unless they are to be left out. How many those are.
-pub(super) fn check_rows(session: &Session, sending: &Sending, planned: &Planned) -> Result<u64> {
+pub(super) fn check_rows(job: &Job<'_>, terms: &Terms, planned: &Planned) -> Result<u64> {
     let Planned::Staged(staged, reading) = planned else {
         return Ok(0);
     };
-    let printer = &session.printer;
+    let (sending, printer) = (job.sending, &job.session.printer);
+    if printer.verbosity() > 0 {
+        terms.retell(&job.sheet, &mut |told| match told {
+            Told::Read(line, remark) => printer.note(&repair(line, remark)),
+            Told::Refused(refusal) => printer.warn(&line_of(refusal)),
+        })?;
+    } else {
+        tell_changes(printer, reading);
+        tell_refusals(printer, reading);
+    }
     tell_remarks(printer, reading);
     let mut bad = reading.bad;
-    for refusal in &reading.refusals {
-        printer.warn(&line_of(refusal));
-    }
-    let untold = reading.bad.saturating_sub(reading.told);
-    if untold > 0 {
-        printer.warn(&format!("and {} more can't be sent", rows_of(untold)));
-    }
     let (clashing, clashes) = staged.clashes(KEPT_MAX)?;
     bad += clashing;
     for resolved in &clashes {
@@ -74,14 +75,28 @@ fn nothing_left() -> Error {
     Error::usage("no_rows", "no row of the sheet can be sent").hint("mend the rows and run the command again")
 }
 
-fn tell_remarks(printer: &Printer, reading: &Reading) {
+fn tell_refusals(printer: &Printer, reading: &Reading) {
+    for refusal in &reading.refusals {
+        printer.warn(&line_of(refusal));
+    }
+    let untold = reading.bad.saturating_sub(reading.told);
+    if untold > 0 {
+        printer.warn(&format!(
+            "and {} more can't be sent; `-v` shows all",
+            rows_of(untold)
+        ));
+    }
+}
+
+/// What was done to cells: repairs one by one, the rest by the first.
+fn tell_changes(printer: &Printer, reading: &Reading) {
     for (line, remark) in &reading.repairs {
         printer.note(&repair(*line, remark));
     }
     let shown = u64::try_from(reading.repairs.len()).unwrap_or(u64::MAX);
     if reading.repaired > shown {
         printer.note(&format!(
-            "and more: {} cells were repaired",
+            "and more: {} cells were repaired; `-v` shows all",
             count(reading.repaired)
         ));
     }
@@ -93,12 +108,26 @@ fn tell_remarks(printer: &Printer, reading: &Reading) {
         };
         printer.note(&format!("{}{others}", repair(*line, remark)));
     }
+}
+
+fn tell_remarks(printer: &Printer, reading: &Reading) {
     if reading.blank > 0 {
         printer.note(&format!(
             "{} blank {} passed over",
             count(reading.blank),
             were(reading.blank, "row was", "rows were")
         ));
+    }
+    for (line, named, phone, plan) in &reading.contradictions {
+        printer.warn(&format!(
+            "line {line}: the sheet names {named}, and `{phone}`, to be topped up with `{plan}`, has a prefix of {}",
+            Operator::of(phone)
+        ));
+    }
+    let shown = u64::try_from(reading.contradictions.len()).unwrap_or(u64::MAX);
+    if reading.contradicted > shown {
+        let more = rows_of(reading.contradicted - shown);
+        printer.warn(&format!("and {more} more name another operator than the prefix"));
     }
     if let Some((line, phone, plan)) = &reading.misfit {
         let others = match reading.misfits {
@@ -126,6 +155,9 @@ fn line_of(refusal: &Refusal) -> String {
         value,
         reason,
     } = refusal;
+    if column == "row" && value.is_empty() {
+        return format!("line {line}: {reason}");
+    }
     if column == "row" {
         return format!("line {line}, `{value}`: {reason}");
     }
@@ -310,9 +342,10 @@ impl Shown<'_> {
             .iter()
             .map(|plan| totals_json(&plan.operator, &plan.plan, &plan.totals))
             .collect();
-        let (bad, blank, repaired, noted) = match self.planned {
-            Planned::Staged(_, reading) => (reading.bad, reading.blank, reading.repaired, reading.noted),
-            Planned::Stored(..) => (0, 0, 0, 0),
+        let none = Reading::default();
+        let reading = match self.planned {
+            Planned::Staged(_, reading) => reading,
+            Planned::Stored(..) => &none,
         };
         json!({
             "dry_run": true,
@@ -322,10 +355,11 @@ impl Shown<'_> {
             "environment": account.environment.word(),
             "total": rows,
             "face": face,
-            "bad": bad,
-            "blank": blank,
-            "repaired": repaired,
-            "noted": noted,
+            "bad": reading.bad,
+            "blank": reading.blank,
+            "repaired": reading.repaired,
+            "noted": reading.noted,
+            "contradicted": reading.contradicted,
             "already_done": preview.done(),
             "states": known,
             "in_doubt": { "rows": self.in_doubt.rows, "face": self.in_doubt.face },

@@ -78,6 +78,75 @@ fn a_word_in_front_and_a_mark_behind_are_told() {
     }
 }
 
+/// `7780373.40` is a price or a measure, wherever its digits would be those of a number.
+#[test]
+fn a_lone_dot_is_a_decimal_point_unless_it_groups_as_phones_are_grouped() {
+    for raw in [
+        "7780373.40",
+        "778037.340",
+        "6551.23456",
+        "2137780373.40",
+        "213778037.340",
+        "07780373.40",
+        "0778037.340",
+        "555.123456",
+        "7 780 373.40",
+        "778 037.340",
+        "77803734.0",
+        "+2137780373.40",
+        "+2137780373.4 0",
+        "0778037.34 0",
+        "'7780373.40",
+        "tel 7780373.40",
+    ] {
+        assert!(matches!(Phone::read(raw), Err(PhoneError::Decimal(_))), "{raw:?}");
+    }
+    for raw in [
+        "05.55.12.34.56",
+        "0555.12.34.56",
+        "0555.123.456",
+        "0555.123456",
+        "555.12.34.56",
+        "555.123.456",
+        "05 55 12 34.56",
+        "0555 12.34 56",
+        "+213.555.12.34.56",
+        "+213.555123456",
+        "00213.555123456",
+        "+213 (0)555.123456",
+        "0555123456.",
+    ] {
+        let read = Phone::read(raw).map(|reading| reading.phone.to_string());
+        assert_eq!(read.as_deref(), Ok("0555123456"), "{raw:?}");
+    }
+}
+
+#[test]
+fn dates_are_no_numbers() {
+    for raw in [
+        "05-12-2026 14",
+        "05.12.2026 14",
+        "05 12 2026 14",
+        "5-12-2026 14",
+        "06-07-1999-07",
+        "07-31-2026 10",
+        "7/12/2026 101",
+    ] {
+        assert!(Phone::read(raw).is_err(), "{raw:?}");
+        if !raw.contains('/') {
+            assert!(matches!(Phone::read(raw), Err(PhoneError::Date(_))), "{raw:?}");
+        }
+    }
+    for raw in ["05 55 20 26 14", "0555-20-26-14", "05 552 026 14", "0555 2026 14"] {
+        assert_eq!(
+            Phone::read(raw)
+                .map(|reading| reading.phone.to_string())
+                .as_deref(),
+            Ok("0555202614")
+        );
+    }
+}
+
 #[test]
 fn text_tricks_and_foreign_digits_are_read() {
     assert_eq!(notes("=\"0555123456\""), [PhoneNote::Cell(CellNote::TextTrick)]);

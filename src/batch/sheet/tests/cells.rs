@@ -84,6 +84,8 @@ fn phones_that_are_not_certain_are_refused() {
         ("0215551234", "fixed line"),
         ("0455123456", "fixed line"),
         ("555123456.0", "decimal"),
+        ("7780373.40", "decimal"),
+        ("05-12-2026 14", "a date"),
         ("0555 12 34 56 / 0666 12 34 56", "more than one number"),
         ("+33612345678", "not an Algerian"),
         ("O555123456", "has a `O`"),
@@ -132,6 +134,11 @@ fn amounts_that_are_certain() {
         ("'500", 500, 1),
         ("500\n", 500, 0),
         ("300 000", 300_000, 0),
+        ("\u{200e}500", 500, 1),
+        ("5\u{200b}00", 500, 1),
+        ("5\u{ad}00", 500, 1),
+        ("1\u{a0}000\u{200f}", 1000, 1),
+        ("\u{feff}500", 500, 1),
     ] {
         let seen = amount(cell);
         assert_eq!(seen.brief(), [format!("0555123456 - {dinars} - -")], "{cell:?}");
@@ -176,6 +183,48 @@ fn amounts_that_are_not_certain_are_refused() {
     ] {
         let reason = reason(&amount(cell), "amount");
         assert!(reason.contains(word), "{cell:?}: {reason}");
+    }
+}
+
+/// What a spreadsheet shows in another order than it stands must not be sent in that order.
+#[test]
+fn digits_that_are_shown_in_another_order_are_refused() {
+    for cell in [
+        "\u{202e}521\u{202c}",
+        "\u{202d}521\u{202c}",
+        "5\u{202e}21",
+        "\u{202b}1 000\u{202c}",
+        "\u{2067}1 000\u{2069}",
+    ] {
+        let reason = reason(&amount(cell), "amount");
+        assert!(reason.contains("another order"), "{cell:?}: {reason}");
+        assert!(!reason.contains('\u{202e}'), "{reason:?}");
+    }
+    for cell in [
+        "\u{202e}0557308770\u{202c}",
+        "0778\u{202e}037\u{202c}340",
+        "\u{202d}0557308770",
+        "\u{202b}05 57 30 87 70\u{202c}",
+        "\u{2067}0557-308770\u{2069}",
+    ] {
+        let reason = reason(&phone(cell), "phone");
+        assert!(reason.contains("another order"), "{cell:?}: {reason}");
+    }
+    let seen = one("phone;plan", &["0555123456", "\u{202e}5000"]);
+    assert!(reason(&seen, "plan").contains("another order"));
+    for cell in [
+        "\u{200e}0555123456",
+        "\u{200f}0555123456\u{200f}",
+        "\u{202b}0555123456\u{202c}",
+        "\u{2067}0555123456\u{2069}",
+        "\u{202a}05 55 12 34 56\u{202c}",
+        "\u{2066}05 55 12 34 56\u{2069}",
+        "\u{2068}05 55 12 34 56\u{2069}",
+        "\u{200f}05 55 12 34 56",
+    ] {
+        let seen = phone(cell);
+        assert_eq!(seen.brief(), ["0555123456 - 500 - -"], "{cell:?}");
+        assert_eq!(seen.remarks().count(), 1, "{cell:?}");
     }
 }
 

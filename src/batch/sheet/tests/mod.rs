@@ -2,6 +2,7 @@
 
 mod cells;
 mod encodings;
+mod quotes;
 mod random;
 mod refusals;
 mod rows;

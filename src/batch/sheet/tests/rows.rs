@@ -162,10 +162,38 @@ fn the_last_row_needs_its_line_end() {
         assert_eq!(seen(cut).refusals.len(), 1, "{cut:?}");
     }
     for whole in [
-        "phone;amount\n0555123456;500\n0666123456;100\n  ",
+        "phone;amount\n0555123456;500\n0666123456;100\n\u{1a}",
         "phone;amount\n0555123456;500\r0666123456;100\r",
     ] {
         assert_eq!(seen(whole).refusals, [], "{whole:?}");
+    }
+}
+
+/// What is left of a last row may be its separators or spaces alone.
+#[test]
+fn a_last_line_without_its_end_is_cut_even_where_it_looks_empty() {
+    for cut in [
+        "note;phone;amount\nx;0778037340;500\n;",
+        "note;phone;amount\nx;0778037340;500\n;;",
+        "phone;amount\n  0778037340;500\n  ",
+        "phone;amount\n0778037340;500\n\"\"",
+        "phone;amount\n0778037340;500\n\n\u{a0}",
+        "0778037340;500\n;",
+    ] {
+        let seen = seen(cut);
+        assert!(seen.refusal().reason.contains("no line end"), "{cut:?}");
+        assert_eq!(
+            (seen.refusal().line, seen.entries.len()),
+            (cut.matches('\n').count() as u64 + 1, 1)
+        );
+        assert_eq!(seen.blank, cut.matches("\n\n").count() as u64, "{cut:?}");
+        let opened = super::opened(cut).unwrap_or_else(|error| panic!("{error}"));
+        let known = super::read(&opened.sheet.known_whole(true)).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(
+            (known.refusals.len(), known.rows),
+            (0, 1),
+            "{cut:?}: its total speaks for it"
+        );
     }
 }
 

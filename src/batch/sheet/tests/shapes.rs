@@ -152,14 +152,71 @@ fn a_first_row_that_means_nothing_is_shown_with_the_names_that_do() {
         "phone|amount\n0555123456|500\n",
     ] {
         let error = refused(text);
-        let SheetError::Header { line: 1, cells } = &error else {
+        let SheetError::Header { line: 1, cells, .. } = &error else {
             panic!("{text:?}: {error}")
         };
         assert!(cells.starts_with(&format!("`{}", &text[..5])), "{cells}");
         assert!(error.hint().contains("`montant`") && error.hint().contains("`رقم الهاتف`"));
+        assert!(error.hint().contains("`,`, `;` or a tab"), "{}", error.hint());
     }
     let wide = format!("{}\n", ["x".repeat(100).as_str(); 200].join(";"));
     assert!(refused(wide).to_string().len() < 800);
+}
+
+/// A first row that is meant as a top-up says what is wrong with its number.
+#[test]
+fn a_first_number_that_is_broken_is_told_with_the_reason() {
+    for (text, word) in [
+        ("7,78E+08;500\n0661234567;500\n", "format the column as text"),
+        ("\"7,78E+08\",500\n0661234567,500\n", "format the column as text"),
+        ("055512345;500\n0661234567;500\n", "has 9 digits"),
+        ("0215551234;500\n0661234567;500\n", "fixed line"),
+        ("7780373.40;500\n0661234567;500\n", "decimal"),
+        ("\u{202e}0557308770;500\n0661234567;500\n", "another order"),
+    ] {
+        let told = refused(text).to_string();
+        assert!(told.contains("line 1") && told.contains(word), "{text:?}: {told}");
+    }
+    for text in ["2026;500\n", "Ville;Montant\nOran;500\n", ";500\n"] {
+        let told = refused(text).to_string();
+        assert!(told.ends_with('`'), "no number is meant: {told}");
+    }
+}
+
+/// The first row may leave cells empty that the others fill.
+#[test]
+fn without_a_header_the_rows_tell_what_an_empty_cell_would_hold() {
+    let told = seen("0778037340;\n0661234567;500\n");
+    assert_eq!(told.brief(), ["0778037340 - - - -", "0661234567 - 500 - -"]);
+    let told = seen("0778037340;;\n0555123456;;\n0661234567;auto;500\n");
+    assert_eq!(told.brief()[2], "0661234567 auto 500 - -");
+    let told = seen("0778037340;;;\n0661234567;500;;\n");
+    assert_eq!(told.brief()[1], "0661234567 - 500 - -");
+    // One cell is one cell: where no more stand in the first row, more in another are too many.
+    let told = seen("0778037340\n0661234567;500\n");
+    assert!(
+        told.refusal()
+            .reason
+            .contains("the row has 2 cells, and the first row has 1")
+    );
+    // The comma of an amount makes no plan.
+    let told = seen("0778037340,,\n0661234567,1,500\n");
+    assert_eq!(told.brief(), ["0778037340 - - - -"]);
+    let many = format!("0778037340;\n{}0661234567;500\n", "0555123456;\n".repeat(30));
+    let told = seen(many);
+    assert!(
+        told.refusal().reason.contains("the first row fills 1 of its 2"),
+        "{}",
+        told.refusal().reason
+    );
+}
+
+#[test]
+fn too_many_columns_are_told_where_they_are_the_headers() {
+    let wide = format!("phone;amount{}\n0555123456;500\n", ";".repeat(16_384));
+    assert_eq!(refused(wide), SheetError::TooWide { line: 1 });
+    let wide = format!("0555123456,500{}\n", ",".repeat(16_384));
+    assert_eq!(refused(wide), SheetError::TooWide { line: 1 });
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::{ASKED_TO_WAIT_MAX, Halt, Pace, REF_TAKEN, Trouble, asked_to_wait};
 use crate::api::SendAnswer;
 use crate::domain::{Money, SettledBy, State, TopupId};
@@ -54,6 +56,8 @@ pub(super) struct Patience {
     pub is_in_doubt: bool,
     connections: u32,
     waited: Duration,
+    /// When it was asked for the first time to wait. What all rows of a batch wait together is time of each of them.
+    asked_to_wait: Option<Instant>,
 }
 
 impl Patience {
@@ -250,7 +254,9 @@ impl Meaning {
             SendAnswer::NotCreated(wait) => {
                 let pause = asked_to_wait(wait, pace);
                 patience.waited += pause;
-                let pause = (patience.waited <= ASKED_TO_WAIT_MAX).then_some(pause);
+                let since = *patience.asked_to_wait.get_or_insert_with(Instant::now);
+                let waited = patience.waited.max(since.elapsed() + pause);
+                let pause = (waited <= ASKED_TO_WAIT_MAX).then_some(pause);
                 Self::not_made(ASKS_TO_WAIT.to_owned(), pause)
             }
             SendAnswer::Exists if !holds(Rule::TakenIsNotRefused) => Self::failed(REF_TAKEN),
@@ -388,5 +394,21 @@ mod tests {
                     )
             );
         }
+    }
+
+    /// The other rows of a batch hold it up as well: its own pauses are the smaller part.
+    #[tokio::test(start_paused = true)]
+    async fn five_minutes_of_waiting_are_the_most_however_they_pass() {
+        let mut patience = Patience::default();
+        let mut goes_on = || {
+            let answer = SendAnswer::NotCreated(Some(Duration::from_secs(1)));
+            let meaning = Meaning::of(answer, &pace(), &mut patience, true);
+            matches!(meaning.next, Next::Again(_))
+        };
+        assert!(goes_on());
+        tokio::time::advance(Duration::from_secs(298)).await;
+        assert!(goes_on());
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert!(!goes_on());
     }
 }

@@ -8,6 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Response, Url, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::time::Instant;
 
 use super::answer::{Answer, Envelope, Exchange, Outcome, http_date, retry_after};
 use super::limiter::Limiter;
@@ -142,6 +143,9 @@ pub struct Client {
     read_timeout: Duration,
     limiter: Limiter,
     clock: Clock,
+    /// When it was made, and how many milliseconds later an order was accepted last; 0 for none.
+    made_at: Instant,
+    accepted_after_ms: AtomicU64,
     /// How far the provider's clock is ahead of ours, in milliseconds, as its last answer showed it.
     ahead_ms: AtomicI64,
     calls: Calls,
@@ -196,6 +200,8 @@ impl Client {
             read_timeout: options.read_timeout,
             limiter: Limiter::unlimited(),
             clock,
+            made_at: Instant::now(),
+            accepted_after_ms: AtomicU64::new(0),
             ahead_ms: AtomicI64::new(0),
             calls: Calls::default(),
         })
@@ -223,6 +229,12 @@ impl Client {
     /// The limiter of all calls.
     pub fn limiter(&self) -> &Limiter {
         &self.limiter
+    }
+
+    /// When the provider has last let an order through.
+    pub fn accepted_at(&self) -> Option<Instant> {
+        let after = self.accepted_after_ms.load(Ordering::Relaxed);
+        (after > 0).then(|| self.made_at + Duration::from_millis(after))
     }
 
     /// A moment of our clock as the provider's clock shows it.
@@ -319,6 +331,11 @@ impl Client {
             Outcome::Answered(answer) if answer.status == 429 => {
                 self.limiter
                     .pause(answer.retry_after.unwrap_or(Duration::from_secs(1)));
+            }
+            Outcome::Answered(answer) if endpoint == Endpoint::Send && answer.status < 300 => {
+                let after = self.made_at.elapsed().as_millis().max(1);
+                let after = u64::try_from(after).unwrap_or(u64::MAX);
+                self.accepted_after_ms.store(after, Ordering::Relaxed);
             }
             Outcome::Answered(_) => {}
             Outcome::NotSent(why) => tracing::debug!(target: "wire", "< not sent: {why}"),

@@ -56,7 +56,8 @@ pub(super) struct Patience {
     pub is_in_doubt: bool,
     connections: u32,
     waited: Duration,
-    /// When it was asked for the first time to wait. What all rows of a batch wait together is time of each of them.
+    /// When it was asked for the first time to wait, or another order was let through since. What all rows of a batch
+    /// wait together is time of each of them.
     asked_to_wait: Option<Instant>,
 }
 
@@ -67,6 +68,11 @@ impl Patience {
             is_in_doubt,
             ..Self::default()
         }
+    }
+
+    /// The provider has let an order through: it makes some, and each waits for its turn.
+    pub fn others_pass(&mut self, at: Instant) {
+        self.asked_to_wait = self.asked_to_wait.map(|since| since.max(at));
     }
 
     /// What this command has sent so often before, and that may have made something, or another command has.
@@ -410,5 +416,22 @@ mod tests {
         assert!(goes_on());
         tokio::time::advance(Duration::from_secs(2)).await;
         assert!(!goes_on());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_order_waits_for_its_turn_while_others_are_let_through() {
+        let mut patience = Patience::default();
+        let goes_on = |patience: &mut Patience| {
+            let answer = SendAnswer::NotCreated(Some(Duration::from_secs(1)));
+            let meaning = Meaning::of(answer, &pace(), patience, true);
+            matches!(meaning.next, Next::Again(_))
+        };
+        assert!(goes_on(&mut patience));
+        tokio::time::advance(Duration::from_secs(290)).await;
+        patience.others_pass(Instant::now());
+        tokio::time::advance(Duration::from_secs(20)).await;
+        assert!(goes_on(&mut patience));
+        tokio::time::advance(Duration::from_secs(290)).await;
+        assert!(!goes_on(&mut patience));
     }
 }

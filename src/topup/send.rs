@@ -171,6 +171,9 @@ impl Desk {
         let exchange = self.client.post_send(std::mem::take(&mut written.request)).await;
         let is_row = written.order.is_row();
         let answer = classify_send(&exchange, &written.order.intent.reference);
+        if let Some(at) = self.client.accepted_at() {
+            patience.others_pass(at);
+        }
         let meaning = Meaning::of(answer, &self.pace, &mut patience, is_row);
         // Before the connection is free: nothing may leave on it that this answer puts an end to.
         self.halted.raise(meaning.halts());

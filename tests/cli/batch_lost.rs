@@ -223,7 +223,6 @@ fn what_was_not_waited_for_is_looked_at_by_the_next_run() {
     november.expect_true_results();
 }
 
-/// Its first request was lost, the next one refused, and nobody knows of it: so it was given up. When its number is to be
 /// topped up in another way, that first request may still turn up.
 #[test]
 fn what_was_given_up_in_doubt_is_repeated_only_with_again() {

@@ -194,8 +194,7 @@ impl Planner {
     }
 
     /// Orders that a row would repeat: the same phone, plan and amount not long ago, or any to the same phone in
-    /// this batch that is no row of this sheet. One that was given up after a request had been lost is one of them: that
-    /// request may have been shown too late.
+    /// this batch that is no row of this sheet.
     fn find_repeats(&self, since: i64) -> Result<()> {
         self.connection.execute_batch(
             "CREATE INDEX temp.staged_by_order ON staged (order_id) WHERE order_id IS NOT NULL",
@@ -206,8 +205,7 @@ impl Planner {
         ))?;
         let mut find = self.connection.prepare(&format!(
             "SELECT id FROM orders {TO_PHONE} AND account = :account AND environment = :environment \
-             AND ref <> :ref AND (state IN ({states}) OR (state = 'cancelled' \
-             AND EXISTS (SELECT 1 FROM moves WHERE order_id = orders.id AND to_state = 'unknown'))) \
+             AND ref <> :ref AND state IN ({states}) \
              AND ((sent_at >= :since AND plan = :plan AND amount = :amount) OR batch_id = :batch) \
              AND NOT EXISTS (SELECT 1 FROM staged WHERE staged.order_id = orders.id) \
              ORDER BY sent_at DESC LIMIT 1"

@@ -223,30 +223,6 @@ fn what_was_not_waited_for_is_looked_at_by_the_next_run() {
     november.expect_true_results();
 }
 
-/// topped up in another way, that first request may still turn up.
-#[test]
-fn what_was_given_up_in_doubt_is_repeated_only_with_again() {
-    let shop = Shop::open().faults(["error_503_before@1"]);
-    shop.provider.set_switch("operator_check=on");
-    let refused = shop
-        .sheet("november.csv")
-        .columns("phone,plan,amount")
-        .row("0661234567,PREPAID_DJEZZY,500");
-    let ended = refused.send().expect_exit(5);
-    assert_eq!(ended.rows("cancelled"), 1, "{ended:?}");
-    let mended = shop
-        .sheet("november.csv")
-        .columns("phone,plan,amount")
-        .row("0661234567,PREPAID_MOBILIS,500");
-    let posts = shop.books().calls("send");
-    let asked = mended.send().expect_exit(2).expect_posts(posts);
-    assert!(asked.stderr.contains("cancelled"), "{asked:?}");
-    mended
-        .batch(&["--yes", "--again"])
-        .expect_exit(0)
-        .expect_posts(posts + 1);
-}
-
 /// What an earlier run has left unknown decides the exit code of one that is refused before it begins.
 #[test]
 fn what_was_lost_is_told_where_the_run_is_refused() {

@@ -415,7 +415,7 @@ impl Summary<'_> {
             );
             let has_cancelled = self.states.contains_key(&State::Cancelled);
             let error = error.maybe_hint(has_cancelled.then(|| {
-                "a cancelled row keeps its ref: mend it in the sheet itself, and the same command sends it".to_owned()
+                "a cancelled row was given up behind a request that was lost: `oneclick reconcile` shows whether that one has turned up; then mend the row in the sheet itself, under a new ref where it has one, and the same command sends it".to_owned()
             }));
             if self.retry_rows == 0 {
                 return error.hint("the results say why");

@@ -42,7 +42,7 @@ pub(super) struct Report<'a> {
     /// Orders by state when the run began.
     pub before: Standings,
     /// Rows that other commands had made orders of.
-    pub elsewhere: BTreeMap<State, u64>,
+    pub elsewhere: Standings,
     results: Option<Results>,
     /// What went wrong with the results; the ledger knows all the same.
     pub trouble: Option<io::Error>,
@@ -70,16 +70,8 @@ pub(super) struct Report<'a> {
 
 /// The rows of the sheet by state, whoever has made their orders.
 fn counts_of(desk: &Desk, batch: &Batch) -> Result<BTreeMap<State, u64>> {
-    let ours = desk.ledger.standings(batch)?.states;
-    Ok(together(&ours, &desk.ledger.standings_elsewhere(batch)?.states))
-}
-
-fn together(ours: &BTreeMap<State, u64>, elsewhere: &BTreeMap<State, u64>) -> BTreeMap<State, u64> {
-    let mut counts = ours.clone();
-    for (state, orders) in elsewhere {
-        *counts.entry(*state).or_default() += orders;
-    }
-    counts
+    let elsewhere = desk.ledger.standings_elsewhere(batch)?;
+    Ok(desk.ledger.standings(batch)?.with(&elsewhere).states)
 }
 
 /// Rows sent in the last minute.
@@ -132,8 +124,8 @@ impl<'a> Report<'a> {
         if let Some(lost) = before.states.remove(&State::Sending) {
             *before.states.entry(State::Unknown).or_default() += lost;
         }
-        let elsewhere = desk.ledger.standings_elsewhere(batch)?.states;
-        let counts = together(&before.states, &elsewhere);
+        let elsewhere = desk.ledger.standings_elsewhere(batch)?;
+        let counts = before.clone().with(&elsewhere).states;
         let printer = &job.session.printer;
         let feed = (printer.format() == Format::Jsonl).then(|| printer.feed());
         let feed = feed
@@ -305,8 +297,7 @@ impl<'a> Report<'a> {
 
     /// Rows that had come to their end before this run, whoever has made their orders.
     pub fn done_before(&self) -> u64 {
-        let elsewhere = self.elsewhere.iter().filter(|(state, _)| state.is_final());
-        self.before.count(State::is_final) + elsewhere.map(|(_, orders)| orders).sum::<u64>()
+        self.before.count(State::is_final) + self.elsewhere.count(State::is_final)
     }
 
     /// One thing that has happened.

@@ -180,6 +180,11 @@ impl State {
     pub fn may_be_settled(self) -> bool {
         self.is_open() || self == Self::Conflict
     }
+
+    /// Whether neither the machine nor the operator ever moves it again.
+    pub fn is_end(self) -> bool {
+        !self.may_be_settled() && !Self::ALL.into_iter().any(|to| self.may_become(to))
+    }
 }
 
 impl fmt::Display for State {
@@ -263,6 +268,12 @@ mod tests {
                 assert!(!from.may_become(to), "{from} to {to}");
             }
         }
+    }
+
+    #[test]
+    fn the_ends_are_those_that_nothing_leaves() {
+        let ends: Vec<_> = State::ALL.into_iter().filter(|state| state.is_end()).collect();
+        assert_eq!(ends, [State::Fulfilled, State::Refunded, State::WrittenOff]);
     }
 
     #[test]

@@ -26,7 +26,7 @@ const BUSY_WAIT: Duration = Duration::from_secs(15);
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
 /// What brings schema N to N + 1. Only ever appended to.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("schema_1.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
@@ -34,6 +34,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("schema_5.sql"),
     include_str!("schema_6.sql"),
     include_str!("schema_7.sql"),
+    include_str!("schema_8.sql"),
 ];
 
 /// The newest schema known here.
@@ -511,6 +512,11 @@ mod tests {
             "DELETE FROM orders",
             "UPDATE orders SET phone = '0'",
             "UPDATE orders SET state = 'accepted', is_open = 1 WHERE id = 7",
+            "UPDATE orders SET state = 'fulfilled' WHERE id = 7",
+            "UPDATE orders SET state = 'fulfilled', ended_as = 'fulfilled' WHERE id = 7",
+            "UPDATE orders SET state = 'fulfilled', ended_as = NULL WHERE id = 7",
+            "UPDATE orders SET ended_as = NULL WHERE id = 7",
+            "UPDATE orders SET ended_as = 'fulfilled' WHERE id = 9",
             "UPDATE orders SET state = 'elsewhere' WHERE id = 9",
             "INSERT INTO attempts (order_id, endpoint, path, started_at) VALUES (8, 'send', '/', 1)",
         ] {

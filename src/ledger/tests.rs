@@ -181,6 +181,63 @@ async fn illegal_moves_and_stale_readers_are_refused() -> Outcome {
     Ok(())
 }
 
+/// Each end, from every state that it is come to from, by the provider's word or by the operator's: no statement takes it
+/// back, and news about it leaves it as it is.
+#[tokio::test]
+async fn the_database_itself_keeps_every_end() -> Outcome {
+    let place = tempfile::tempdir()?;
+    let path = place.path().join("ledger.db");
+    let ledger = Ledger::open(&path)?;
+    let raw = rusqlite::Connection::open(&path)?;
+    let mut count = 0;
+    for end in State::ALL.into_iter().filter(|state| state.is_end()) {
+        for from in State::ALL {
+            let by_hand = !from.may_become(end) && from.may_be_settled();
+            if !by_hand && !from.may_become(end) {
+                continue;
+            }
+            count += 1;
+            let sent = written(&ledger, new_send(&format!("o-{count}"), 500))
+                .await?
+                .order;
+            let before = if from == State::Sending {
+                sent
+            } else {
+                ledger
+                    .change(&sent, Change::to(from, at(1), "on its way"))
+                    .await?
+            };
+            let ending = Change {
+                settled_by: Some(if by_hand {
+                    SettledBy::Operator
+                } else {
+                    SettledBy::Provider
+                }),
+                ..Change::to(end, at(2), "ended")
+            };
+            let ended = ledger.change(&before, ending).await?;
+            let news = Change {
+                note: Some("seen".to_owned()),
+                ..Change::to(end, at(3), "news")
+            };
+            let ended = ledger.change(&ended, news).await?;
+            for to in State::ALL.into_iter().filter(|to| *to != end) {
+                let is_open = i32::from(to.is_open());
+                for further in ["", ", ended_as = NULL", ", ended_as = state", ", ended_as = ?1"] {
+                    let update =
+                        format!("UPDATE orders SET state = ?1, is_open = ?2{further} WHERE ref = ?3");
+                    let tried = raw.execute(&update, (to.word(), is_open, ended.intent.reference.as_str()));
+                    assert!(tried.is_err(), "{from} to {end}, then {to}{further}");
+                }
+            }
+            let read = ledger.find(&ended.account, &ended.intent.reference)?;
+            assert_eq!(read.map(|order| order.state), Some(end));
+        }
+    }
+    assert!(count > 3);
+    Ok(())
+}
+
 #[tokio::test]
 async fn only_what_made_nothing_is_sent_again_under_its_ref() -> Outcome {
     let place = tempfile::tempdir()?;

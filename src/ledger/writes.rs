@@ -352,7 +352,8 @@ impl<'c> Changes<'c> {
 
     /// The parameters stand by their places: looking them up by name costs as much as the update.
     fn update(&mut self, id: i64, read: &Order, change: &Change, is_move: bool) -> Result<bool> {
-        let update = if read.state.is_open() == change.to.is_open() {
+        let stays_open = read.state.is_open() && change.to.is_open();
+        let update = if stays_open {
             &mut self.update
         } else {
             &mut self.update_openness
@@ -381,13 +382,20 @@ impl<'c> Changes<'c> {
     }
 }
 
-/// The change of an order that stays open, or not open: the index of open orders is not touched by it.
+/// The change of an order that stays open: neither the index of open orders nor an end is touched by it.
 static UPDATE_ORDER: LazyLock<String> = LazyLock::new(|| update_order(""));
-/// The change of an order that is open no more, or again.
+/// The change of an order that is open no more, or again, or that was not open.
 static UPDATE_OPENNESS: LazyLock<String> = LazyLock::new(|| {
-    let open = State::ALL.into_iter().filter(|state| state.is_open());
-    let terms: Vec<_> = open.map(|state| format!("?1 = '{state}'")).collect();
-    update_order(&format!(", is_open = ({})", terms.join(" OR ")))
+    let any_of = |is_meant: fn(State) -> bool| {
+        let meant = State::ALL.into_iter().filter(|state| is_meant(*state));
+        let terms: Vec<_> = meant.map(|state| format!("?1 = '{state}'")).collect();
+        terms.join(" OR ")
+    };
+    update_order(&format!(
+        ", is_open = ({}), ended_as = CASE WHEN {} THEN ?1 END",
+        any_of(State::is_open),
+        any_of(State::is_end)
+    ))
 });
 
 fn update_order(further: &str) -> String {

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Method, Response, Url, redirect, retry};
+use reqwest::header::{
+    ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT,
+};
+use reqwest::{Method, Request, Response, Url, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
@@ -37,6 +39,9 @@ const LOGGED_HEADERS: [&str; 7] = [
     "location",
     "server",
 ];
+
+/// What the provider's support asks for.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Where orders are sent.
 const SEND_PATH: &str = "/v3/mobile/send";
@@ -136,8 +141,10 @@ pub struct Client {
     #[cfg(test)]
     stage: Option<std::sync::Arc<dyn super::stage::Stage>>,
     base_url: String,
-    /// Read once: as many calls go there as there are orders.
-    send_url: Url,
+    /// What every call carries.
+    headers: HeaderMap,
+    /// The POST of an order without its body. It is made once: as many calls are like it as there are orders.
+    send: Post,
     redactor: Redactor,
     send_timeout: Duration,
     read_timeout: Duration,
@@ -149,6 +156,27 @@ pub struct Client {
     /// How far the provider's clock is ahead of ours, in milliseconds, as its last answer showed it.
     ahead_ms: AtomicI64,
     calls: Calls,
+}
+
+/// A POST without its body.
+#[derive(Debug)]
+struct Post {
+    url: Url,
+    headers: HeaderMap,
+}
+
+impl Post {
+    fn new(url: Url, mut headers: HeaderMap) -> Self {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Self { url, headers }
+    }
+
+    fn with(&self, body: String) -> Request {
+        let mut request = Request::new(Method::POST, self.url.clone());
+        *request.headers_mut() = self.headers.clone();
+        *request.body_mut() = Some(body.into());
+        request
+    }
 }
 
 /// How many calls were made.
@@ -187,13 +215,15 @@ impl Calls {
 impl Client {
     /// Makes a client; opens no connection.
     pub fn new(options: ClientOptions, clock: Clock) -> Result<Self, ClientError> {
-        let http = build(&options)?;
-        let send_url = Url::parse(&format!("{}{SEND_PATH}", options.base_url));
+        let (http, headers) = (build(&options)?, headers(&options.key)?);
+        let send_url = Url::parse(&format!("{}{SEND_PATH}", options.base_url))
+            .map_err(|error| ClientError::Build(error.to_string()))?;
         Ok(Self {
             http,
+            send: Post::new(send_url, headers.clone()),
+            headers,
             #[cfg(test)]
             stage: None,
-            send_url: send_url.map_err(|error| ClientError::Build(error.to_string()))?,
             base_url: options.base_url,
             redactor: Redactor::new(options.key),
             send_timeout: options.send_timeout,
@@ -379,16 +409,19 @@ impl Client {
                 Err(_) => Outcome::Lost("no answer in time".to_owned()),
             };
         }
-        let request = match endpoint {
-            Endpoint::Send => self.http.request(method, self.send_url.clone()),
-            _ => self.http.request(method, format!("{}{path}", self.base_url)),
+        let answered = match body {
+            // As long as it may take, the client itself says: that is one thing less to make for each order.
+            Some(body) => self.http.execute(self.send.with(body)).await,
+            None => {
+                let request = self.http.request(method, format!("{}{path}", self.base_url));
+                request
+                    .headers(self.headers.clone())
+                    .timeout(timeout)
+                    .send()
+                    .await
+            }
         };
-        let mut request = request.timeout(timeout);
-        if let Some(body) = body {
-            let json = HeaderValue::from_static("application/json");
-            request = request.header(CONTENT_TYPE, json).body(body);
-        }
-        match request.send().await {
+        match answered {
             Ok(response) => self.read_answer(endpoint, response).await,
             Err(error) if error.is_connect() || error.is_builder() => Outcome::NotSent(self.describe(&error)),
             Err(error) => Outcome::Lost(self.describe(&error)),
@@ -434,10 +467,10 @@ impl Client {
         body: String,
         is_plain: bool,
     ) -> Answer {
-        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let header = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         let envelope = Envelope::read(&body).map(|envelope| self.shown_envelope(envelope, is_plain));
         let stamped = || envelope.as_ref().and_then(Envelope::timestamp);
-        let server_time = header(DATE.as_str()).and_then(http_date).or_else(stamped);
+        let server_time = header(&DATE).and_then(http_date).or_else(stamped);
         let now = server_time.unwrap_or_else(|| self.clock.now());
         if let Some(theirs) = server_time {
             let ahead = theirs
@@ -446,7 +479,7 @@ impl Client {
             self.ahead_ms.store(ahead, Ordering::Relaxed);
         }
         let in_body = envelope.as_ref().and_then(|envelope| envelope.request_id.clone());
-        let request_id = in_body.or_else(|| header("x-request-id").map(|id| self.without_key(id)));
+        let request_id = in_body.or_else(|| header(&REQUEST_ID).map(|id| self.without_key(id)));
         // The body of `validate` holds the key; it is neither stored nor shown (design, section 2).
         let text = match endpoint {
             Endpoint::Validate => "(withheld)".to_owned(),
@@ -457,7 +490,7 @@ impl Client {
         Answer {
             status,
             request_id: request_id.map(|id| cut_to(id, 200)),
-            retry_after: header(RETRY_AFTER.as_str()).and_then(|value| retry_after(value, now)),
+            retry_after: header(&RETRY_AFTER).and_then(|value| retry_after(value, now)),
             server_time,
             envelope,
             text,
@@ -538,23 +571,30 @@ impl Client {
     }
 }
 
-fn build(options: &ClientOptions) -> Result<reqwest::Client, ClientError> {
-    let mut token = HeaderValue::from_str(options.key.expose_secret()).map_err(|_| ClientError::Key)?;
+fn headers(key: &SecretString) -> Result<HeaderMap, ClientError> {
+    let mut token = HeaderValue::from_str(key.expose_secret()).map_err(|_| ClientError::Key)?;
     token.set_sensitive(true);
-    let headers = HeaderMap::from_iter([
-        (reqwest::header::HeaderName::from_static("x-access-token"), token),
+    Ok(HeaderMap::from_iter([
+        (HeaderName::from_static("x-access-token"), token),
         (ACCEPT, HeaderValue::from_static("application/json")),
-    ]);
+        (
+            USER_AGENT,
+            HeaderValue::from_static(concat!("oneclick/", env!("CARGO_PKG_VERSION"))),
+        ),
+    ]))
+}
+
+fn build(options: &ClientOptions) -> Result<reqwest::Client, ClientError> {
     // A second start in one process finds the provider already there, which is just as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder()
-        .user_agent(concat!("oneclick/", env!("CARGO_PKG_VERSION")))
-        .default_headers(headers)
         .http1_only()
         .redirect(redirect::Policy::none())
-        .retry(retry::never())
+        // Without a retry that it could come to, none is prepared for either: no request is copied.
+        .retry(retry::never().max_retries_per_request(0))
         .referer(false)
         .connect_timeout(options.connect_timeout)
+        .timeout(options.send_timeout)
         .pool_idle_timeout(POOL_IDLE);
     if options.is_loopback {
         builder = builder.no_proxy();

@@ -209,15 +209,18 @@ pub fn without_key(key: &SecretString, text: &str) -> String {
 /// Whether a text surely holds nothing of the key, so that it needs no walk: it has no escape in it, not the key, and
 /// no beginning of it at its end.
 fn is_plain(text: &str, key: &str, part: usize) -> bool {
+    let (text, key) = (text.as_bytes(), key.as_bytes());
     let ends_in_key = || {
-        let lengths = part..key.len();
-        lengths
-            .filter_map(|length| key.get(..length))
+        // Few of the beginnings end as the text does: the others are not compared.
+        let last = text.last();
+        let ends_alike = (part..key.len()).filter(|length| key[..*length].last() == last);
+        ends_alike
+            .map(|length| &key[..length])
             .any(|beginning| text.ends_with(beginning))
     };
     let is_introducer = |byte: &u8| matches!(byte, b'\\' | b'%' | b'&');
     // What an escape begins with is looked for in the bytes: every answer is read to its end.
-    !text.as_bytes().iter().any(is_introducer) && !text.contains(key) && !ends_in_key()
+    !text.iter().any(is_introducer) && memchr::memmem::find(text, key).is_none() && !ends_in_key()
 }
 
 #[cfg(test)]

@@ -18,6 +18,14 @@ pub struct EntryPage {
     pub total: Option<u64>,
 }
 
+impl EntryPage {
+    /// Whether it shows the lines of the page before once more: a provider that does not turn the pages would be asked
+    /// for ever.
+    pub fn is_again(&self, before: &[Entry]) -> bool {
+        !before.is_empty() && self.entries == before
+    }
+}
+
 /// Reads a page of the account's lines. None where there are no rows to be seen, not even an empty list.
 pub fn read_entries(data: &Value, meta: Option<&Value>) -> Option<EntryPage> {
     let rows = rows(data)?;
@@ -54,6 +62,18 @@ mod tests {
 
     fn json(text: &str) -> Value {
         serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn a_page_that_shows_the_lines_of_the_one_before_is_no_further_page() {
+        let page = |amount: u32| {
+            let data = format!(r#"{{"items":[{{"type":"FLEXY","amount":{amount}}},{{"type":"FLEXY"}}]}}"#);
+            read_entries(&json(&data), None).unwrap_or_default()
+        };
+        assert!(page(5).is_again(&page(5).entries));
+        assert!(!page(5).is_again(&page(6).entries));
+        assert!(!page(5).is_again(&[]));
+        assert!(!EntryPage::default().is_again(&[]));
     }
 
     #[test]

@@ -84,8 +84,7 @@ pub(super) async fn orders(desk: &Desk, reading: &Reading, tell: Tell<'_>) -> Re
                 SweptTo::End => Halted::Unreadable("the list has no such page".to_owned()),
             })?;
         if page.is_again(&before) {
-            let why = "its list shows the same page again and again";
-            return Err(Halted::Unreadable(why.to_owned()));
+            return Err(again_and_again("its list"));
         }
         before.clone_from(&page.page().texts);
         let shown = page.page();
@@ -137,6 +136,7 @@ pub(super) async fn entries(desk: &Desk, reading: &Reading, part: u32, tell: Tel
         _ => (earlier(reading.theirs.0, MARGIN), margin_behind(desk, reading)),
     };
     let mut stretch = stretch(desk, reading, Listing::Entries, part, between).await?;
+    let mut before = Vec::new();
     while stretch.end.is_none() {
         let (from, to) = stretch.between;
         let number = stretch.next_page;
@@ -157,6 +157,10 @@ pub(super) async fn entries(desk: &Desk, reading: &Reading, part: u32, tell: Tel
         let page = read_entries(data, exchange.meta())
             .ok_or_else(|| Halted::Unreadable("the account's lines can't be read".to_owned()))?;
         let pages = page.pages;
+        if page.is_again(&before) && !is_last(&page, number) {
+            return Err(again_and_again("the list of the account's lines"));
+        }
+        before.clone_from(&page.entries);
         stretch = store(desk, stretch, stored(page, number)).await?;
         told(&stretch, number, pages, tell);
     }
@@ -170,11 +174,19 @@ pub(super) async fn more_entries(desk: &Desk, reading: &Reading) -> Result<()> {
     entries(desk, reading, part, &|_| {}).await.map(|_| ())
 }
 
-fn stored(page: EntryPage, number: u32) -> StoredPage {
-    let is_last = page.rows == 0
+fn again_and_again(list: &str) -> Halted {
+    Halted::Unreadable(format!("{list} shows the same page again and again"))
+}
+
+fn is_last(page: &EntryPage, number: u32) -> bool {
+    page.rows == 0
         || page
             .pages
-            .map_or(page.rows < FULL_PAGE, |pages| u64::from(number) >= pages);
+            .map_or(page.rows < FULL_PAGE, |pages| u64::from(number) >= pages)
+}
+
+fn stored(page: EntryPage, number: u32) -> StoredPage {
+    let is_last = is_last(&page, number);
     StoredPage {
         unreadable: count(page.rows.saturating_sub(page.entries.len())),
         rows: PageRows::Entries(page.entries),

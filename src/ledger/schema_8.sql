@@ -11,3 +11,9 @@ CREATE TRIGGER ends_are_kept BEFORE UPDATE OF ended_as ON orders
 BEGIN
     SELECT RAISE (ABORT, 'an end is never rewritten');
 END;
+
+-- The moment alone finds its orders: a ledger has one account, or few, and each order that is made is put into both.
+DROP INDEX orders_by_time;
+DROP INDEX orders_by_sending;
+CREATE INDEX orders_by_time ON orders (created_at);
+CREATE INDEX orders_by_sending ON orders (sent_at);

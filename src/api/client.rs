@@ -409,17 +409,16 @@ impl Client {
                 Err(_) => Outcome::Lost("no answer in time".to_owned()),
             };
         }
-        let answered = match body {
-            // As long as it may take, the client itself says: that is one thing less to make for each order.
-            Some(body) => self.http.execute(self.send.with(body)).await,
-            None => {
-                let request = self.http.request(method, format!("{}{path}", self.base_url));
-                request
-                    .headers(self.headers.clone())
-                    .timeout(timeout)
-                    .send()
-                    .await
-            }
+        let answered = if let Some(body) = body {
+            // How long it may take, the client itself says: that is one thing less to make for each order.
+            self.http.execute(self.send.with(body)).await
+        } else {
+            let request = self.http.request(method, format!("{}{path}", self.base_url));
+            request
+                .headers(self.headers.clone())
+                .timeout(timeout)
+                .send()
+                .await
         };
         match answered {
             Ok(response) => self.read_answer(endpoint, response).await,

@@ -21,6 +21,7 @@ pub use fault::{AuthFault, Fault, read_data};
 pub use limiter::{Limiter, Rate};
 pub use redact::withhold;
 pub use redact::without_key;
+pub(crate) use sending::refuses_the_request;
 pub use sending::{SendAnswer, classify_send};
 pub use wire::{
     Identity, Page, catalogue_json, read_balance, read_catalogue, read_identity, read_page, read_seen,

@@ -119,7 +119,7 @@ fn refused(error: &ErrorBody, status: u16) -> SendAnswer {
                 .as_ref()
                 .and_then(|details| wire::money(details, "available")),
         },
-        (code, 400 | 402..=406 | 410..=422) if is_fault_of_request(code) => SendAnswer::Rejected {
+        (code, status) if refuses_the_request(code, status) => SendAnswer::Rejected {
             code: error.code.clone(),
             message: error.message.clone(),
             field: error.field(),
@@ -128,6 +128,11 @@ fn refused(error: &ErrorBody, status: u16) -> SendAnswer {
         _ if error.message.is_empty() => SendAnswer::Unknown(format!("HTTP {status} {}", error.code)),
         _ => SendAnswer::Unknown(format!("HTTP {status} {}, {}", error.code, error.message)),
     }
+}
+
+/// Whether an enveloped error says that the request itself is at fault: the same request would be refused again.
+pub(crate) fn refuses_the_request(code: &str, status: u16) -> bool {
+    matches!(status, 400 | 402..=406 | 410..=422) && is_fault_of_request(code)
 }
 
 /// Codes that the API's pages name for requests that it does not take, and their kin: the code decides, not the status,

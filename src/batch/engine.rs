@@ -82,9 +82,16 @@ pub enum Stopped {
 impl Stopped {
     /// Whether the provider is not asked any more either.
     fn is_hard(&self) -> bool {
+        self.gravity() > Self::EmptyWallet.gravity()
+    }
+
+    /// What is told where several have stopped a run: that all was sent that was asked for weighs nothing beside a wallet
+    /// that was found empty on the way.
+    fn gravity(&self) -> u8 {
         match self {
-            Self::Auth(_) | Self::Unavailable(_) | Self::Unresolved(_) | Self::Interrupted(_) => true,
-            Self::EmptyWallet | Self::Cap(_) | Self::Limit | Self::Consent => false,
+            Self::Auth(_) | Self::Unavailable(_) | Self::Unresolved(_) | Self::Interrupted(_) => 2,
+            Self::EmptyWallet => 1,
+            Self::Cap(_) | Self::Limit | Self::Consent => 0,
         }
     }
 }

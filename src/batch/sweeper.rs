@@ -126,6 +126,7 @@ impl Sweep<'_> {
     fn is_over(&self) -> bool {
         self.report.refused.is_some()
             || self.report.interrupted.is_some()
+            || self.desk.stop.asked().is_some()
             || self.desk.halted.is(Halt::Everything)
     }
 

@@ -58,9 +58,11 @@ impl Ref {
         theirs == self.0 || theirs == self.prefixed(username)
     }
 
-    /// Whether the provider's `theirs` can mean this ref, whatever stands in front of it.
+    /// Whether the provider's `theirs` can mean this ref, whatever stands in front of it: a prefix ends in a mark, so
+    /// that `11` does not mean `1`.
     pub fn may_be_meant_by(&self, theirs: &str) -> bool {
-        theirs.ends_with(self.as_str())
+        let before = theirs.strip_suffix(self.as_str());
+        before.is_some_and(|prefix| !prefix.ends_with(char::is_alphanumeric))
     }
 
     /// The form that the provider stores: `API-<username>-<ref>`.

@@ -56,6 +56,12 @@ use writer::Writer;
 /// A result whose failure is the ledger's.
 pub type Result<T> = std::result::Result<T, LedgerError>;
 
+/// Where the file is, whatever links lead to it: what stands beside the ledger (locks, owners, its log) must be the same
+/// for everybody who opens it.
+pub fn true_path(ledger: &Path) -> PathBuf {
+    ledger.canonicalize().unwrap_or_else(|_| ledger.to_owned())
+}
+
 /// An open ledger.
 #[derive(Debug)]
 pub struct Ledger {
@@ -74,6 +80,7 @@ impl Ledger {
     /// each case nothing may be sent.
     pub fn open(path: &Path) -> Result<Self> {
         schema::prepare_place(path)?;
+        let path = &true_path(path);
         let mut writing = schema::connect(path)?;
         schema::migrate(&mut writing, path)?;
         acts::prepare(&writing)?;

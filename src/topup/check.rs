@@ -134,7 +134,12 @@ impl Desk {
             let trouble = Trouble::Unresolved(why.to_owned());
             (Standing::with(order, trouble), asked)
         };
-        Ok(match self.look(&order, List::WhereUnclear).await {
+        // Looking goes through many pages, and each may take its time.
+        let seen = match self.stop.race(self.look(&order, List::WhereUnclear)).await {
+            Ok(seen) => seen,
+            Err(signal) => return Ok((Standing::with(order, Trouble::Interrupted(signal)), None)),
+        };
+        Ok(match seen {
             Sight::Found(seen, attempt) => {
                 let adopted = self.adopt(&order, &seen, attempt.clone(), tell).await?;
                 let is_kept = adopted.revision != order.revision;

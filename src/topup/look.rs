@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::sweep::without_contradictions;
 use super::{Desk, attempt_of};
-use crate::api::{Exchange, Fault, read_data, read_page, read_seen};
+use crate::api::{Exchange, Fault, read_data, read_page, read_seen, refuses_the_request};
 use crate::clock::{earlier, later};
 use crate::domain::{Difference, Order, Seen, Verdict};
 use crate::ledger::Attempt;
@@ -222,6 +222,7 @@ fn with_row(sight: Sight, text: String) -> Sight {
     }
 }
 
+/// Whether a spelling was refused as no ref at all. A timeout, or a code that nobody has heard of, refuses none.
 fn is_refused(exchange: &Exchange) -> bool {
-    matches!(read_data(exchange), Err(Fault::Refused { .. }))
+    matches!(read_data(exchange), Err(Fault::Refused { code, status, .. }) if refuses_the_request(&code, status))
 }

@@ -116,8 +116,9 @@ fn a_cap_of_the_day_binds_what_would_be_sent_again() {
         let line = format!("ONECLICKDZ_MAX_PER_DAY={cap} oneclick batch november.csv --yes -o json");
         shop.shell(&line)
     };
+    // They are asked about all the same, and are planned from then on.
     shop_with("700")
-        .expect_exit(6)
+        .expect_exit(9)
         .expect_error("max_per_day")
         .expect_posts(8);
     shop_with("800").expect_exit(0).expect_posts(16);
@@ -223,13 +224,31 @@ fn what_was_not_waited_for_is_looked_at_by_the_next_run() {
     november.expect_true_results();
 }
 
+/// The money has gone into the very orders whose answers were lost: what they are is asked, and nothing is left to pay.
+#[test]
+fn what_was_lost_is_asked_about_where_the_balance_refuses_the_run() {
+    let shop = Shop::open_with(&["--balance", "800"])
+        .set("ONECLICKDZ_SEND_TIMEOUT", "30s")
+        .faults(["hang_after"]);
+    let november = shop.sheet("november.csv").customers(8);
+    let running = november.start(&[]);
+    shop.provider
+        .await_books("all orders", |books| books.orders() == 8);
+    running.kill();
+    shop.provider.set_faults(&[]);
+    november.send().expect_exit(0).expect_posts(8);
+    november.expect_each_paid_once();
+    november.expect_true_results();
+}
+
 /// What an earlier run has left unknown decides the exit code of one that is refused before it begins.
 #[test]
 fn what_was_lost_is_told_where_the_run_is_refused() {
     let shop = Shop::open_with(&["--balance", "150"]).faults(["request_lost"]);
     let november = shop.sheet("november.csv").customers(3);
     november.batch(&["--yes", "--limit", "1"]).expect_exit(6);
-    shop.provider.set_faults(&[]);
+    shop.provider
+        .set_faults(&["error_500_before:check-ref=100%", "error_500_before:list=100%"]);
     let unknown = "of 1 row it is not known whether it was made";
     november
         .send()

@@ -71,6 +71,22 @@ fn until_the_wallet_is_empty_and_on_after_a_deposit() {
     }
 }
 
+/// The last row that a limit allows finds the wallet empty: that is what the operator must hear of.
+#[test]
+fn a_limit_does_not_hide_an_empty_wallet() {
+    let shop = Shop::open_with(&["--balance", "500"]);
+    let november = shop.sheet("november.csv").customers(12);
+    let stopped = november
+        .batch(&["--yes", "--until-empty", "--limit", "6"])
+        .expect_exit(9)
+        .expect_error("empty_wallet")
+        .expect_posts(6);
+    assert_eq!(stopped.json()["stopped"], "empty_wallet");
+    shop.provider.deposit(5000);
+    november.send().expect_exit(0);
+    november.expect_each_paid_once();
+}
+
 /// Somebody else spends the money meanwhile: the wallet is empty sooner than the preview said.
 #[test]
 fn a_wallet_that_others_empty_stops_the_batch() {

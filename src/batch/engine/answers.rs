@@ -252,12 +252,8 @@ impl Engine<'_> {
     /// No new rows, and nothing leaves any more. What has not left is put back by the loop.
     pub(super) fn stop(&mut self, why: Stopped) {
         self.outbox.close();
-        let is_graver = self
-            .outcome
-            .stopped
-            .as_ref()
-            .is_none_or(|known| why.is_hard() && !known.is_hard());
-        if is_graver {
+        let known = self.outcome.stopped.as_ref();
+        if known.is_none_or(|known| why.gravity() > known.gravity()) {
             self.outcome.stopped = Some(why);
         }
     }

@@ -201,31 +201,45 @@ impl Job<'_> {
         self.check_expectations(&planned)?;
         let bad = preview::check_rows(self, &terms, &planned)?;
         let balance = self.session.balance(&desk.client).await?.balance;
-        let bounds = self.bounds(connected, balance)?;
         let with_repeats = match &planned {
             Planned::Staged(staged, _) => consent::repeats(self, connected, staged).await?,
             Planned::Stored(..) => true,
         };
-        let preview = match &planned {
-            Planned::Stored(batch) => Preview::of_stored(&desk.ledger, batch, bounds)?,
-            Planned::Staged(staged, _) => Preview::of_staged(staged, bounds, with_repeats)?,
+        // Before a sheet is staged, those in doubt are asked about.
+        let mut may_ask = matches!(planned, Planned::Stored(..));
+        let (preview, in_doubt) = loop {
+            let bounds = self.bounds(connected, balance)?;
+            let preview = match &planned {
+                Planned::Stored(batch) => Preview::of_stored(&desk.ledger, batch, bounds)?,
+                Planned::Staged(staged, _) => Preview::of_staged(staged, bounds, with_repeats)?,
+            };
+            let in_doubt = self.in_doubt(connected, &planned)?;
+            let shown = preview::Shown {
+                job: self,
+                connected,
+                planned: &planned,
+                preview: &preview,
+                in_doubt,
+                balance,
+            };
+            shown.show()?;
+            if self.sending.dry_run {
+                shown.warn_of_bounds(&bounds);
+                self.session.printer.note("nothing was sent (`--dry-run`)");
+                return Ok(ExitCode::Success);
+            }
+            match (shown.check_bounds(&bounds), planned.batch()) {
+                (Ok(()), _) => break (preview, in_doubt),
+                // What is in doubt weighs as if it were still to be paid, and it may have been. Whatever stands against
+                // sending, nothing stands against asking.
+                (Err(refused), Some(batch)) if may_ask && in_doubt.rows > 0 => {
+                    may_ask = false;
+                    self.session.printer.warn(&refused.message);
+                    self.settle_lost(connected, batch).await?;
+                }
+                (Err(refused), _) => return Err(refused),
+            }
         };
-        let in_doubt = self.in_doubt(connected, &planned)?;
-        let shown = preview::Shown {
-            job: self,
-            connected,
-            planned: &planned,
-            preview: &preview,
-            in_doubt,
-            balance,
-        };
-        shown.show()?;
-        if self.sending.dry_run {
-            shown.warn_of_bounds(&bounds);
-            self.session.printer.note("nothing was sent (`--dry-run`)");
-            return Ok(ExitCode::Success);
-        }
-        shown.check_bounds(&bounds)?;
         let act = consent::noted(self, connected, &planned, &preview, in_doubt).await?;
         if sheet::open(&self.file.path)?.digest() != self.sheet.digest() {
             return Err(changed(&self.file.shown));
@@ -344,8 +358,8 @@ impl Job<'_> {
         Ok((terms, staged))
     }
 
-    /// The sheet has changed since some of its rows were sent and their answers lost: what became of them decides what
-    /// is a repeat now.
+    /// Asks about rows whose answers were lost: what became of them decides what a changed sheet has that is a repeat now,
+    /// and what there is still to pay.
     async fn settle_lost(&self, connected: &Connected, batch: &Batch) -> Result<()> {
         let progress = self.session.printer.spinner();
         let standings = connected.desk.ledger.standings(batch)?;

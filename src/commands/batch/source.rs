@@ -9,6 +9,7 @@ use crate::batch::sheet::{self, Sheet};
 use crate::commands::session::Session;
 use crate::domain::{Label, LabelError, shown};
 use crate::error::{Error, Result};
+use crate::ledger::true_path;
 
 /// Where the sheet is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,7 +176,7 @@ async fn of_stdin(session: &Session, sending: &Sending) -> Result<SheetFile> {
             .parse()
             .map_err(|error: LabelError| Error::internal(error.to_string()))?,
     };
-    let ledger = &session.config.ledger.value;
+    let ledger = true_path(&session.config.ledger.value);
     let mut name = ledger.file_name().unwrap_or_default().to_owned();
     name.push(".sheets");
     let directory = ledger.with_file_name(name);

@@ -11,7 +11,6 @@ use crate::commands::session::Session;
 use crate::domain::{Money, Operator, Order, Ref, Seen, State};
 use crate::error::{Error, ExitCode, Kind, Result};
 use crate::output::{Progress, orders_table};
-use crate::stop::Signal;
 use crate::topup::{Asked, Standing, Trouble, ask};
 
 /// What is asked for.
@@ -194,11 +193,6 @@ async fn conclude(
 ) -> Result<ExitCode> {
     let bad: Vec<_> = standings.iter().filter_map(verdict).collect();
     let worst = ExitCode::worst(standings.iter().map(exit_code));
-    let asked = session.stop.asked().map(|signal| match signal {
-        Signal::Interrupt => ExitCode::Interrupted,
-        Signal::Terminate => ExitCode::Terminated,
-    });
-    let worst = ExitCode::worst(asked.into_iter().chain([worst]));
     // A slip of the keyboard must not hide that an order may have been paid, or that the key is refused.
     let is_graver = matches!(
         worst,
@@ -210,9 +204,7 @@ async fn conclude(
     }
     say_strangers(session, &strangers);
     let count = bad.len();
-    let gravest = bad
-        .into_iter()
-        .max_by_key(|error| ExitCode::worst([error.exit_code(), worst]) == error.exit_code());
+    let gravest = bad.into_iter().max_by_key(|error| error.exit_code() == worst);
     let Some(gravest) = gravest else {
         return Ok(worst);
     };

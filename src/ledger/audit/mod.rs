@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::LedgerError;
+use super::{LedgerError, true_path};
 pub use export::{Exported, Exporter};
 pub use listing::{Listed, Lookup, list};
 pub use verdict::{Difference, DifferenceKind, Verdict};
@@ -70,6 +70,7 @@ pub type Result<T> = std::result::Result<T, AuditError>;
 
 /// Where the log of a ledger is: `ledger.db.audit.jsonl` beside `ledger.db`.
 pub fn path_of(ledger: &Path) -> PathBuf {
+    let ledger = true_path(ledger);
     let mut name = ledger.file_name().unwrap_or_default().to_owned();
     name.push(".audit.jsonl");
     ledger.with_file_name(name)

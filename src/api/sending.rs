@@ -201,6 +201,22 @@ mod tests {
     }
 
     #[test]
+    fn what_may_pass_refuses_no_request() {
+        for (code, status) in [("ERR_VALIDATION", 400), ("INVALID_REF", 422)] {
+            assert!(refuses_the_request(code, status), "{code} {status}");
+        }
+        for (code, status) in [
+            ("REQUEST_TIMEOUT", 408),
+            ("ERR_VALIDATION", 409),
+            ("INVALID_REF", 425),
+            ("NOT_YET", 423),
+            ("NOT_FOUND", 404),
+        ] {
+            assert!(!refuses_the_request(code, status), "{code} {status}");
+        }
+    }
+
+    #[test]
     fn accepted_needs_an_id() {
         let sample =
             r#"{"success":true,"data":{"topupId":"6901616f","topupRef":"API-+213-x","newBalance":826.13}}"#;

@@ -203,6 +203,17 @@ mod tests {
     }
 
     #[test]
+    fn a_prefix_that_nobody_knows_ends_in_a_mark() {
+        let ours = reference("1");
+        for theirs in ["1", "API-+213665983439-1", "API_x:1", "x/1"] {
+            assert!(ours.may_be_meant_by(theirs), "{theirs}");
+        }
+        for theirs in ["11", "API-+213665983439-11", "x1", "1-", "ع1"] {
+            assert!(!ours.may_be_meant_by(theirs), "{theirs}");
+        }
+    }
+
+    #[test]
     fn made_refs_keep_within_the_safe_alphabet_and_length() {
         let longest: RefPrefix = "p".repeat(39).parse().unwrap_or_else(|error| panic!("{error}"));
         let made = longest.make(9_999_999_999_999, "zzzzzz");

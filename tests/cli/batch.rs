@@ -506,3 +506,31 @@ fn a_list_of_batches_has_a_number_in_every_count() {
     );
     assert_eq!(cells[1..8], ["2", "0", "0", "2", "0", "0", "0"]);
 }
+
+/// Two names of one ledger: there is one lock, one owner and one log.
+#[cfg(unix)]
+#[test]
+fn a_link_to_the_ledger_leads_to_the_same_locks() {
+    let shop = Shop::open()
+        .set("ONECLICKDZ_SEND_TIMEOUT", "30s")
+        .faults(["hang_before"]);
+    let november = shop.sheet("november.csv").customers(2);
+    let running = november.start(&[]);
+    shop.provider
+        .await_books("a POST", |books| books.calls("send") > 0);
+    let link = shop.home().join("link.db");
+    std::os::unix::fs::symlink(shop.ledger_path(), &link).or_fail("no link");
+    let through = format!("ONECLICKDZ_LEDGER={} oneclick", link.display());
+    shop.shell(&format!("{through} batch november.csv --yes -o json"))
+        .expect_exit(11)
+        .expect_error("batch_busy");
+    running.kill();
+    shop.provider.set_faults(&[]);
+    shop.shell(&format!("{through} batch november.csv --yes -o json"))
+        .expect_exit(0);
+    november.expect_each_paid_once();
+    shop.run(&["ref", "audit", "--verify"]).expect_exit(0);
+    let beside = std::fs::read_dir(shop.home()).or_fail("no home").flatten();
+    let of_the_link = beside.filter(|entry| entry.file_name().to_string_lossy().starts_with("link.db"));
+    assert_eq!(of_the_link.count(), 1);
+}

@@ -172,3 +172,32 @@ fn a_ref_of_any_characters_is_found_again() {
             .expect_paid_once();
     }
 }
+
+/// One order stays unknown, and the question about the other hangs: who asks to stop is heard at once, and what is told is
+/// the gravest, not the last.
+#[cfg(unix)]
+#[test]
+fn a_question_that_hangs_is_left_when_somebody_asks_to_stop() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let shop = Shop::open_with(&["--switch", "order_seconds=3600"]).faults([
+            "request_lost:send@1",
+            "error_500_before:check-ref=100%",
+            "error_500_before:list=100%",
+        ]);
+        shop.send_as("lost", 100).expect_exit(6);
+        shop.send_plus(200, &["--ref", "on-its-way", "--no-wait"])
+            .expect_exit(8);
+        shop.run(&["ref", "check", "-o", "json"]).expect_exit(6);
+        shop.provider.set_faults(&[
+            "hang_before:check-id=100%",
+            "error_500_before:check-ref=100%",
+            "error_500_before:list=100%",
+        ]);
+        let asked = shop.books().calls("check-id");
+        let running = shop.start(&["ref", "check", "-o", "json"]);
+        shop.provider
+            .await_books("the question", |books| books.calls("check-id") > asked);
+        running.signal(signal);
+        running.finish().expect_exit(code);
+    }
+}

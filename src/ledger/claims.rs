@@ -166,12 +166,17 @@ impl Ledger {
         let (changes, written) = self
             .writer
             .write_whole(move |connection| {
+                let mut changes = changes;
                 let mut written = Vec::with_capacity(changes.len());
                 let mut writing = Changes::on(connection)?;
-                for (nth, change) in changes.iter().enumerate() {
+                for (nth, change) in changes.iter_mut().enumerate() {
                     give_way(nth);
-                    let (order, change) = &**change;
+                    let (order, change) = &mut **change;
                     match writing.apply(order, change) {
+                        Err(LedgerError::Stale(reference)) if change.answers.is_some() => {
+                            let late = writing.take_late(order, change)?;
+                            written.push(late.then_some(()).ok_or(LedgerError::Stale(reference)));
+                        }
                         applied @ (Ok(()) | Err(LedgerError::Stale(_) | LedgerError::Illegal(_))) => {
                             written.push(applied);
                         }

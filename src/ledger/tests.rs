@@ -181,6 +181,82 @@ async fn illegal_moves_and_stale_readers_are_refused() -> Outcome {
     Ok(())
 }
 
+/// A process that was taken for dead has its answer after all: nothing of it is lost, and an acceptance is believed.
+#[tokio::test]
+async fn an_answer_that_comes_late_stays_with_its_order() -> Outcome {
+    let place = tempfile::tempdir()?;
+    let path = place.path().join("ledger.db");
+    let (ledger, other) = (Ledger::open(&path)?, Ledger::open(&path)?);
+    let answer = Attempt {
+        endpoint: "send".to_owned(),
+        path: "/v3/mobile/send".to_owned(),
+        request: Some("{}".to_owned()),
+        started_at: at(0),
+        ended_at: Some(at(3)),
+        http_status: Some(200),
+        request_id: None,
+        answer: Some("the answer".to_owned()),
+        outcome: Some("it came".to_owned()),
+    };
+    for (reference, meanwhile, to, expected) in [
+        ("found", &[State::Unknown][..], State::Accepted, State::Accepted),
+        ("refused", &[State::Unknown], State::Rejected, State::Unknown),
+        (
+            "ended",
+            &[State::Unknown, State::Fulfilled],
+            State::Accepted,
+            State::Fulfilled,
+        ),
+        (
+            "again",
+            &[State::Unknown, State::Sending],
+            State::Accepted,
+            State::Sending,
+        ),
+    ] {
+        for has_number in [true, false] {
+            let sent = written(&ledger, new_send(&format!("{reference}-{has_number}"), 500)).await?;
+            let mut known = sent.order.clone();
+            for state in meanwhile {
+                known = other
+                    .change(&known, Change::to(*state, at(1), "taken over"))
+                    .await?;
+            }
+            let sent = Written {
+                attempt: sent.attempt.filter(|_| has_number),
+                ..sent
+            };
+            let change = Change {
+                topup_id: TopupId::new("t-1"),
+                ..Change::to(to, at(3), "it came")
+            };
+            let told = ledger
+                .change(&sent.order, change.answering(&sent, answer.clone()))
+                .await;
+            let found = ledger.find(&known.account, &known.intent.reference)?;
+            assert_eq!(
+                found.as_ref().map(|order| order.state),
+                Some(expected),
+                "{reference}"
+            );
+            if expected == State::Accepted {
+                assert_eq!(Some(told?), found, "{reference}");
+            } else {
+                assert_eq!(
+                    told,
+                    Err(LedgerError::Stale(known.intent.reference.clone())),
+                    "{reference}"
+                );
+                assert_eq!(found, Some(known.clone()), "{reference}");
+            }
+            let kept = ledger.attempts(&known)?;
+            let kept: Vec<_> = kept.iter().filter(|attempt| attempt.answer.is_some()).collect();
+            assert_eq!(kept, [&answer], "{reference}");
+        }
+    }
+    Ok(())
+}
+
 /// Each end, from every state that it is come to from, by the provider's word or by the operator's: no statement takes it
 /// back, and news about it leaves it as it is.
 #[tokio::test]

@@ -339,15 +339,47 @@ impl<'c> Changes<'c> {
                 request_id: change.request_id.as_deref(),
             })?;
         }
-        match &change.answers {
-            Some((Some(attempt), answer)) => answer_attempt(self.connection, *attempt, answer)?,
-            Some((None, answer)) => put_attempt(&mut self.attempts, id, answer)?,
-            None => {}
-        }
+        self.put_answer(id, change)?;
         if let Some(asked) = &change.asked {
             put_attempt(&mut self.attempts, id, asked)?;
         }
         Ok(())
+    }
+
+    /// An answer to an order that another process has changed since it was read, which took this one for dead: it stays
+    /// with the order all the same. Where it says that the order was made, and that process has left it in doubt, it is
+    /// what settles it: then `read` is the order as it stood before, and true.
+    pub fn take_late(&mut self, read: &mut Order, change: &mut Change) -> Result<bool> {
+        let reference = &read.intent.reference;
+        let Some(found) = find(self.connection, &read.account, reference)? else {
+            return Ok(false);
+        };
+        let id = order_id(self.connection, &found)?;
+        if let Some((attempt @ None, _)) = &mut change.answers
+            && found.state != State::Sending
+        {
+            // Who took it over has written down what was sent, and no answer.
+            *attempt = self
+                .connection
+                .prepare_cached(
+                    "SELECT max(id) FROM attempts WHERE order_id = ?1 AND endpoint = 'send' AND ended_at IS NULL",
+                )?
+                .query_row([id], |row| row.get(0))?;
+        }
+        if found.state == State::Unknown && change.to == State::Accepted && found.intent == read.intent {
+            *read = found;
+            return self.apply(read, change).map(|()| true);
+        }
+        self.put_answer(id, change)?;
+        Ok(false)
+    }
+
+    fn put_answer(&mut self, id: i64, change: &Change) -> Result<()> {
+        match &change.answers {
+            Some((Some(attempt), answer)) => answer_attempt(self.connection, *attempt, answer),
+            Some((None, answer)) => put_attempt(&mut self.attempts, id, answer),
+            None => Ok(()),
+        }
     }
 
     /// The parameters stand by their places: looking them up by name costs as much as the update.

@@ -88,15 +88,13 @@ enum Against {
 }
 
 impl Terms {
-    /// Stands for the bytes of a sheet and for all that decides what they mean.
+    /// Stands for the bytes of a sheet and for all that decides what they mean. A cap does not: it refuses rows, and a sheet
+    /// of which rows were refused is read again.
     pub fn digest(&self, sheet: &Sheet) -> String {
         let digest = Sha256::new()
-            .chain_update("oneclick sheet 2\n")
+            .chain_update("oneclick sheet 3\n")
             .chain_update(sheet.digest())
-            .chain_update(format!(
-                "{:?}\n{:?}\n{:?}\n",
-                self.plan, self.amount, self.max_per_send
-            ))
+            .chain_update(format!("{:?}\n{:?}\n", self.plan, self.amount))
             .chain_update(format!("{:?}", self.catalogue))
             .finalize();
         hex(&digest)

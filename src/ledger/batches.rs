@@ -283,6 +283,24 @@ impl Ledger {
         Ok(given_up)
     }
 
+    /// Whether a row of a batch that may still be sent is of more than so much: one that waits, that came back, or that is in
+    /// doubt.
+    pub fn may_send_over(&self, batch: &Batch, cap: Amount) -> Result<bool> {
+        let sheet = batch.sheet.as_ref().map(|sheet| sheet.id);
+        let over = self
+            .reader()
+            .prepare_cached(&format!(
+                "SELECT EXISTS (SELECT 1 FROM sheets JOIN sheet_rows ON sheet_id = sheets.id WHERE sheets.id = ?1 \
+                 AND sheet_rows.row > next_row AND order_id IS NULL AND amount > ?3) \
+                 OR EXISTS (SELECT 1 FROM orders {NOT_OPEN_OF_BATCH} AND batch_id = ?2 AND state = 'planned' \
+                 AND amount > ?3) \
+                 OR EXISTS (SELECT 1 FROM orders {OPEN} AND batch_id = ?2 AND state IN ('sending', 'unknown') \
+                 AND amount > ?3)"
+            ))?
+            .query_row((sheet, batch.id, cap.dinars()), |row| row.get(0))?;
+        Ok(over)
+    }
+
     /// Notes that the results file is whole, so that it need not be written again while nothing has changed.
     pub async fn note_results(&self, sheet: &Sheet, results: String) -> Result<()> {
         let id = sheet.id;

@@ -299,6 +299,11 @@ fn a_row_above_the_cap_of_a_send_refuses_the_sheet() {
     );
     november.batch(&["--yes", "--skip-bad"]).expect_posts(1);
     assert_eq!(shop.paid(), Paid::from([(("0778037340".to_owned(), 400), 1)]));
+    // What was left out was not planned: once the cap allows it, it goes.
+    shop.shell("ONECLICKDZ_MAX_PER_SEND=401 oneclick batch november.csv --yes -o json")
+        .expect_exit(0)
+        .expect_posts(2);
+    november.expect_each_paid_once();
 }
 
 /// What a number has had today counts, wherever it came from; the others of the sheet are sent.
@@ -533,4 +538,30 @@ fn a_link_to_the_ledger_leads_to_the_same_locks() {
     let beside = std::fs::read_dir(shop.home()).or_fail("no home").flatten();
     let of_the_link = beside.filter(|entry| entry.file_name().to_string_lossy().starts_with("link.db"));
     assert_eq!(of_the_link.count(), 1);
+}
+
+/// A cap that is set once rows were paid does not make bad rows of them; it binds what is still to be sent.
+#[test]
+fn a_cap_that_is_lowered_binds_what_is_still_to_be_sent() {
+    let shop = Shop::open();
+    let november = shop
+        .sheet("november.csv")
+        .row(&format!("{},900", number(0)))
+        .row(&format!("{},200", number(1)))
+        .row(&format!("{},800", number(2)));
+    let under = |cap: u32, more: &str| {
+        shop.shell(&format!(
+            "ONECLICKDZ_MAX_PER_SEND={cap} oneclick batch november.csv --yes -o json {more}"
+        ))
+    };
+    november.batch(&["--yes", "--limit", "1"]).expect_posts(1);
+    under(300, "")
+        .expect_exit(9)
+        .expect_error("max_per_send")
+        .expect_posts(1);
+    under(800, "").expect_exit(0).expect_posts(3);
+    let again = under(100, "").expect_exit(0).expect_posts(3);
+    assert_eq!(again.rows("fulfilled"), 3);
+    november.expect_each_paid_once();
+    november.expect_true_results();
 }

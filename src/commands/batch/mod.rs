@@ -399,7 +399,14 @@ impl Job<'_> {
         };
         let is_the_same = sheet.is_whole && sheet.digest == terms.digest(&self.sheet);
         // What another command has given up since, this batch sends: the sheet still has it.
-        let is_planned = is_the_same && !desk.ledger.has_given_up_elsewhere(batch)?;
+        let cap = self.session.config.max_per_send.as_ref();
+        let is_planned = is_the_same
+            && !desk.ledger.has_given_up_elsewhere(batch)?
+            // Rows that were paid before a cap was set, or lowered, are nothing that it holds back.
+            && match cap {
+                Some(cap) => !desk.ledger.may_send_over(batch, cap.value)?,
+                None => true,
+            };
         Ok(is_planned.then(|| Planned::Stored(batch.clone())))
     }
 

@@ -72,6 +72,14 @@ pub enum SheetError {
         /// The line on which it begins.
         line: u64,
     },
+    /// A row that is part of the heading.
+    #[error("the heading on line {line} has a row in it: `{cell}` names a column and holds a phone number")]
+    HeaderRow {
+        /// The line of the heading.
+        line: u64,
+        /// The cell.
+        cell: String,
+    },
     /// A record without end.
     #[error("line {line} is longer than {max} bytes", max = RECORD_BYTES_MAX)]
     TooLong {
@@ -143,6 +151,7 @@ impl SheetError {
             Self::Cut { .. } => "sheet_cut",
             Self::OpenQuote { .. } => "sheet_open_quote",
             Self::HeaderQuotes { .. } => "sheet_header_quotes",
+            Self::HeaderRow { .. } => "sheet_header_row",
             Self::TooLong { .. } => "sheet_line_too_long",
             Self::TooWide { .. } => "sheet_too_wide",
             Self::NoRows { .. } => "sheet_no_rows",
@@ -169,6 +178,10 @@ impl SheetError {
             Self::OpenQuote { .. } => "close the quote, or export the whole file again".to_owned(),
             Self::HeaderQuotes { .. } => {
                 "mend the quotes of the first row; write quotes inside a cell twice (`\"\"`)".to_owned()
+            }
+            Self::HeaderRow { .. } => {
+                "put the first row on a line of its own: press Enter behind the last name of the heading"
+                    .to_owned()
             }
             Self::TooLong { .. } => "a row is never that long: check that the file is a sheet".to_owned(),
             Self::TooWide { .. } => "delete the empty columns on the right".to_owned(),

@@ -157,7 +157,7 @@ fn judge(sample: &Sample, separator: u8, has_sep_line: bool) -> (Score, Result<L
     };
     let sense = match &layout {
         Ok(_) => 4,
-        Err(SheetError::Twice { .. } | SheetError::HeaderQuotes { .. }) => 3,
+        Err(SheetError::Twice { .. } | SheetError::HeaderQuotes { .. } | SheetError::HeaderRow { .. }) => 3,
         Err(SheetError::Shape { .. }) => 2,
         Err(_) => 1,
     };
@@ -222,6 +222,12 @@ fn with_header(sample: &Sample, separator: u8) -> Result<Layout, SheetError> {
     if sample.is_stray || swallowed::in_heading(&sample.rows[0], separator) {
         let line = sample.line;
         return Err(SheetError::HeaderQuotes { line });
+    }
+    if let Some(name) = sample.rows[0].iter().find(|cell| swallowed::names_a_phone(cell)) {
+        return Err(SheetError::HeaderRow {
+            line: sample.line,
+            cell: shown(name),
+        });
     }
     let operator = header
         .iter()

@@ -31,6 +31,14 @@ pub(super) fn in_heading(cells: &[String], separator: u8) -> bool {
     names.any(|name| name.split(LINE_ENDS).any(is_row))
 }
 
+/// Whether a name of the heading has a phone number behind it: the row that follows has lost its line of its own, to a
+/// character that only looks like a line end, or to none.
+pub(super) fn names_a_phone(name: &str) -> bool {
+    let is_between = |c: char| c.is_whitespace() || c.is_control() || is_unseen(c);
+    let mut words = name.split(is_between).filter(|word| !word.is_empty());
+    words.next().is_some() && words.any(|word| Phone::read(word).is_ok())
+}
+
 const LINE_ENDS: [char; 2] = ['\n', '\r'];
 
 /// What the rows of the sheet look like.

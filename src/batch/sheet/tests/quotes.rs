@@ -91,3 +91,23 @@ fn notes_of_several_lines_are_no_rows() {
         );
     }
 }
+
+#[test]
+fn a_row_that_is_stuck_to_the_heading_refuses_the_file() {
+    for between in ["\u{b}", "\u{c}", "\u{85}", "\u{2028}", " ", "  \u{200b}"] {
+        let text = format!("phone;amount;note{between}0778037340;500;a\n0661234567;300;b\n");
+        let error = refused(&text);
+        assert!(
+            matches!(error, SheetError::HeaderRow { line: 1, .. }),
+            "{text:?}: {error}"
+        );
+    }
+    for header in [
+        "phone;amount;note 2",
+        "phone;amount;Tel 0",
+        "phone;amount;0778037340",
+    ] {
+        let text = format!("{header}\n0555123456;500;a\n");
+        assert_eq!(seen(&text).brief().len(), 1, "{header:?}");
+    }
+}

@@ -102,11 +102,7 @@ fn a_row_that_is_stuck_to_the_heading_refuses_the_file() {
             "{text:?}: {error}"
         );
     }
-    for header in [
-        "phone;amount;note 2",
-        "phone;amount;Tel 0",
-        "phone;amount;0778037340",
-    ] {
+    for header in ["phone;amount;note 2", "phone;amount;Tel 0"] {
         let text = format!("{header}\n0555123456;500;a\n");
         assert_eq!(seen(&text).brief().len(), 1, "{header:?}");
     }

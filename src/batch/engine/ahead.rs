@@ -8,7 +8,7 @@ use tokio::time::Instant;
 /// What leaves within this is claimed ahead: a few times what a claim takes.
 const HORIZON: Duration = Duration::from_millis(25);
 /// The most for each connection, however fast they are.
-const MOST_PER_CONNECTION: u32 = 12;
+const MOST_PER_CONNECTION: u32 = 16;
 
 /// Learns from claim to claim how fast rows are answered.
 #[derive(Debug)]
@@ -72,18 +72,18 @@ mod tests {
         assert_eq!(ahead(200, 20), 250);
         assert_eq!(ahead(64, 50), 64);
         assert_eq!(ahead(0, 60_000), 64);
-        assert_eq!(ahead(10_000, 20), 12 * 64);
-        assert_eq!(ahead(10_000, 0), 12 * 64);
+        assert_eq!(ahead(10_000, 20), 16 * 64);
+        assert_eq!(ahead(10_000, 0), 16 * 64);
     }
 
     #[test]
     fn connections_that_have_waited_for_rows_get_twice_as_many() {
         assert_eq!(ahead_of(200, 50, false), 100);
         assert_eq!(ahead_of(200, 50, true), 400);
-        assert_eq!(ahead_of(120, 5, true), 600);
+        assert_eq!(ahead_of(200, 5, true), 1_000);
         // The first one goes alone, and nothing of many was answered yet.
         assert_eq!(ahead_of(1, 1, true), 64);
         assert_eq!(ahead_of(0, 1, true), 64);
-        assert_eq!(ahead_of(10_000, 1_000, true), 12 * 64);
+        assert_eq!(ahead_of(10_000, 1_000, true), 16 * 64);
     }
 }

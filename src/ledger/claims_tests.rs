@@ -130,23 +130,13 @@ async fn put_back(ledger: &Ledger, claims: Claims) -> Outcome {
 
 /// The number of the first row gets the same by hand.
 async fn sent_by_hand(ledger: &Ledger) -> Outcome {
-    let new = NewSend {
-        account: account(),
-        intent: Intent {
-            reference: "by-hand".parse()?,
-            phone: "0778037341".parse()?,
-            plan: "PREPAID_DJEZZY".parse()?,
-            amount: Amount::of(500)?,
-        },
-        operator: Operator::Djezzy,
-        cost: None,
-        at: Timestamp::UNIX_EPOCH,
-        path: "/v3/mobile/send".to_owned(),
-        request: "{}".to_owned(),
-        again: None,
-        why: None,
-        guard: Guard::default(),
+    let intent = Intent {
+        reference: "by-hand".parse()?,
+        phone: "0778037341".parse()?,
+        plan: "PREPAID_DJEZZY".parse()?,
+        amount: Amount::of(500)?,
     };
+    let new = NewSend::by_hand(account(), intent);
     assert!(matches!(ledger.begin(new).await?, Begun::Written(_)));
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{Amount, Environment, Intent};
-use crate::ledger::{Begun, Change, Guard, NewSend};
+use crate::ledger::{Begun, Change, NewSend};
 
 type Failed = Box<dyn std::error::Error>;
 
@@ -19,23 +19,13 @@ fn account() -> Account {
 /// The first of `REFS` as a single order whose answer was lost.
 async fn lost_by_hand(ledger: &Ledger) -> std::result::Result<Order, Failed> {
     let [(reference, phone), _] = REFS;
-    let new = NewSend {
-        account: account(),
-        intent: Intent {
-            reference: reference.parse()?,
-            phone: phone.parse()?,
-            plan: "PREPAID_DJEZZY".parse()?,
-            amount: Amount::of(500)?,
-        },
-        operator: Operator::Djezzy,
-        cost: None,
-        at: Timestamp::UNIX_EPOCH,
-        path: "/v3/mobile/send".to_owned(),
-        request: "{}".to_owned(),
-        again: None,
-        why: None,
-        guard: Guard::default(),
+    let intent = Intent {
+        reference: reference.parse()?,
+        phone: phone.parse()?,
+        plan: "PREPAID_DJEZZY".parse()?,
+        amount: Amount::of(500)?,
     };
+    let new = NewSend::by_hand(account(), intent);
     let Begun::Written(written) = ledger.begin(new).await? else {
         return Err("not written".into());
     };

@@ -41,6 +41,25 @@ pub struct NewSend {
     pub guard: Guard,
 }
 
+#[cfg(test)]
+impl NewSend {
+    /// An order that a test sends by hand, at the beginning of time and without a guard.
+    pub(super) fn by_hand(account: Account, intent: Intent) -> Self {
+        Self {
+            account,
+            intent,
+            operator: Operator::Djezzy,
+            cost: None,
+            at: Timestamp::UNIX_EPOCH,
+            path: "/v3/mobile/send".to_owned(),
+            request: "{}".to_owned(),
+            again: None,
+            why: None,
+            guard: Guard::default(),
+        }
+    }
+}
+
 /// Sending an order again, under its own ref.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Again {

@@ -339,23 +339,27 @@ impl Client {
 
     /// Sends an order once. The future must be awaited to its end: a dropped one loses the answer.
     pub async fn post_send(&self, body: String) -> Exchange {
-        self.call(Endpoint::Send, Method::POST, SEND_PATH.to_owned(), Some(body))
-            .await
+        self.call(Endpoint::Send, SEND_PATH.to_owned(), Some(body)).await
     }
 
     async fn get(&self, endpoint: Endpoint, path: String) -> Exchange {
-        self.call(endpoint, Method::GET, path, None).await
+        self.call(endpoint, path, None).await
     }
 
-    async fn call(&self, endpoint: Endpoint, method: Method, path: String, body: Option<String>) -> Exchange {
+    /// A POST where there is a body, and a GET otherwise.
+    async fn call(&self, endpoint: Endpoint, path: String, body: Option<String>) -> Exchange {
         // A POST takes its turn before it is written down, so that nothing waits between ledger and wire.
         if endpoint != Endpoint::Send {
             self.limiter.turn().await;
         }
         self.calls.of(endpoint).fetch_add(1, Ordering::Relaxed);
         let started_at = self.clock.now();
-        tracing::debug!(target: "wire", "> {method} {path}{}", body.as_deref().map(|b| format!(" {b}")).unwrap_or_default());
-        let outcome = self.exchange(endpoint, method, &path, body.clone()).await;
+        if let Some(body) = &body {
+            tracing::debug!(target: "wire", "> POST {path} {body}");
+        } else {
+            tracing::debug!(target: "wire", "> GET {path}");
+        }
+        let outcome = self.exchange(endpoint, &path, body.clone()).await;
         let ended_at = self.clock.now();
         match &outcome {
             Outcome::Answered(answer) if answer.status == 429 => {
@@ -383,17 +387,10 @@ impl Client {
         }
     }
 
-    async fn exchange(
-        &self,
-        endpoint: Endpoint,
-        method: Method,
-        path: &str,
-        body: Option<String>,
-    ) -> Outcome {
-        let timeout = if method == Method::POST {
-            self.send_timeout
-        } else {
-            self.read_timeout
+    async fn exchange(&self, endpoint: Endpoint, path: &str, body: Option<String>) -> Outcome {
+        let (method, timeout) = match &body {
+            Some(_) => (Method::POST, self.send_timeout),
+            None => (Method::GET, self.read_timeout),
         };
         #[cfg(test)]
         if let Some(stage) = &self.stage {
@@ -414,11 +411,8 @@ impl Client {
             self.http.execute(self.send.with(body)).await
         } else {
             let request = self.http.request(method, format!("{}{path}", self.base_url));
-            request
-                .headers(self.headers.clone())
-                .timeout(timeout)
-                .send()
-                .await
+            let request = request.headers(self.headers.clone());
+            request.timeout(timeout).send().await
         };
         match answered {
             Ok(response) => self.read_answer(endpoint, response).await,

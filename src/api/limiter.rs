@@ -45,7 +45,7 @@ struct Steady {
 }
 
 /// Calls can reach the provider a little late or early; a minute of them must stay within the quota all the same.
-const JITTER: Duration = Duration::from_secs(1);
+const JITTER: Duration = Duration::from_millis(600);
 /// How much slower it goes behind a "too many", in percent of the period.
 const SLOWER_PERCENT: u32 = 125;
 /// How much faster behind a quiet minute.
@@ -249,13 +249,13 @@ mod tests {
             let within = usize::try_from(quota).unwrap_or_default();
             for window in turns.windows(within + 1) {
                 let length = window[within].duration_since(window[0]);
-                // A second late or early does no harm.
-                assert!(length >= Duration::from_secs(61), "{length:?}");
+                // Half a second late or early does no harm.
+                assert!(length >= Duration::from_millis(60_500), "{length:?}");
             }
             let took = turns
                 .last()
                 .map_or(Duration::ZERO, |last| last.duration_since(turns[0]));
-            assert!(took <= Duration::from_secs(184), "{took:?}");
+            assert!(took <= Duration::from_secs(182), "{took:?}");
         }
     }
 

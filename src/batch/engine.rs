@@ -143,6 +143,7 @@ pub async fn run(
         outbox,
         sent,
         accepted: open.count(is_accepted) + open.count_gone(is_accepted),
+        planned: open.count(|state| state == State::Planned),
         has_old: open.count(State::is_open) + open.count_gone(State::is_open) > 0,
         budget: options.balance,
         ahead: Ahead::new(options.connections),
@@ -227,6 +228,8 @@ struct Engine<'a> {
     found: mpsc::Sender<Found>,
     finds: mpsc::Receiver<Found>,
     cursor: ClaimCursor,
+    /// Rows that were to be sent when the run began.
+    planned: u64,
     claimed: u32,
     ahead: Ahead,
     /// Claimed rows whose standing is not known yet, or not stored.

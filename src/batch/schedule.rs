@@ -5,11 +5,18 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Accepted orders that make a sweep worth its page: with those around them they fill one.
-const WORTH_A_PAGE: u64 = 80;
-/// What a send earns for questions, and what a page of the list costs: at least 95 of 100 calls are sends.
+/// Rows on a page of the list, less a few that come in between.
+const ROWS_OF_PAGE: u64 = 95;
+/// Accepted orders that make each page of a sweep worth its call.
+const WORTH_A_PAGE: u64 = 60;
+/// The most pages that a sweep is meant to fill: what it shows should not be old.
+const PAGES_MAX: u64 = 3;
+/// How many rows a sweep shows beside the fresh ones, until one has told: the margins of its stretch, and orders that take
+/// longer than others.
+const BESIDE: u64 = 30;
+/// What a send earns for questions, and what a question costs: at least 95 of 100 calls are sends.
 const EARNED_BY_SEND: u64 = 4;
-const PAGE_COSTS: u64 = 100;
+const CALL_COSTS: u64 = 100;
 /// How much of the usual life of an order passes before the last ones are asked about, in tenths of `poll_interval`:
 /// the provider takes about 16 s, and asks for an interval of 5 s (API facts, 7 and 8).
 const LIFE_TENTHS: u32 = 34;
@@ -23,6 +30,10 @@ pub(super) struct Schedule {
     settle_delay: Duration,
     credit: u64,
     accepted_since: u64,
+    /// How many were accepted between the last two sweeps.
+    fresh: Option<u64>,
+    /// Rows that the last sweep showed beside them.
+    beside: u64,
     last_accept: Option<Instant>,
     last_sweep: Option<Instant>,
     lost_at: Option<Instant>,
@@ -45,6 +56,8 @@ impl Schedule {
             settle_delay,
             credit: 0,
             accepted_since: 0,
+            fresh: None,
+            beside: BESIDE,
             last_accept: None,
             last_sweep: None,
             lost_at: None,
@@ -68,11 +81,29 @@ impl Schedule {
     }
 
     /// A sweep has begun.
-    pub(super) fn swept(&mut self, now: Instant) {
+    pub(super) fn begins(&mut self, now: Instant) {
+        // The first one shows nothing of orders that an earlier one has left.
+        self.fresh = self.last_sweep.map(|_| self.accepted_since);
         self.last_sweep = Some(now);
         self.accepted_since = 0;
         self.lost_at = None;
-        self.credit = self.credit.saturating_sub(PAGE_COSTS);
+    }
+
+    /// A sweep has ended, that took so many calls and showed so many rows.
+    pub(super) fn swept(&mut self, calls: u64, rows: u64) {
+        self.credit = self.credit.saturating_sub(calls * CALL_COSTS);
+        // One that came for lost rows is no measure.
+        if let Some(fresh) = self.fresh.filter(|fresh| *fresh >= WORTH_A_PAGE) {
+            self.beside = rows.saturating_sub(fresh);
+        }
+    }
+
+    /// How many accepted orders make a sweep worth its calls: with the rows beside them they fill its pages.
+    fn worth(&self) -> u64 {
+        let fresh = |pages: u64| (pages * ROWS_OF_PAGE).saturating_sub(self.beside);
+        let mut pages = 1..PAGES_MAX;
+        let enough = pages.find(|pages| fresh(*pages) >= pages * WORTH_A_PAGE);
+        fresh(enough.unwrap_or(PAGES_MAX)).max(WORTH_A_PAGE)
     }
 
     /// When the last sweep began.
@@ -93,21 +124,22 @@ impl Schedule {
     /// it is, the more seldom.
     pub(super) fn is_due(&self, age: Duration, before: Option<Duration>, phase: Phase) -> bool {
         let mut threshold = self.first_look().max(Duration::from_millis(1));
-        let percent = match phase {
-            Phase::Sending => 200,
-            Phase::Settling => 125,
-        };
         while threshold <= age {
             if before.is_none_or(|before| threshold > before) {
                 return true;
             }
-            threshold = threshold * percent / 100;
+            threshold += match phase {
+                Phase::Sending => threshold,
+                // Calls are free now, and somebody waits.
+                Phase::Settling => self.poll_interval.max(threshold / 8),
+            };
         }
         false
     }
 
-    /// When the next sweep is due; none while nothing waits for one.
-    pub(super) fn next(&self, phase: Phase, accepted: u64, first: bool) -> Option<Instant> {
+    /// When the next sweep is due; none while nothing waits for one. `left` rows are still to be sent: behind the last
+    /// ones all orders are asked about anyway.
+    pub(super) fn next(&self, phase: Phase, accepted: u64, first: bool, left: u64) -> Option<Instant> {
         let now = Instant::now();
         if first {
             return Some(now);
@@ -119,8 +151,10 @@ impl Schedule {
             return soonest(for_lost, for_accepted);
         }
         match phase {
-            Phase::Sending if self.credit >= 2 * PAGE_COSTS => {
-                let for_accepted = (self.accepted_since >= WORTH_A_PAGE).then_some(earliest);
+            Phase::Sending if self.credit >= 2 * CALL_COSTS => {
+                let worth = self.worth();
+                let is_worth_it = self.accepted_since >= worth && left >= worth / 2;
+                let for_accepted = is_worth_it.then_some(earliest);
                 soonest(for_lost, for_accepted)
             }
             Phase::Sending => None,
@@ -154,10 +188,11 @@ mod tests {
             sends += 1;
             tokio::time::advance(Duration::from_millis(508)).await;
             if schedule
-                .next(Phase::Sending, sends, false)
+                .next(Phase::Sending, sends, false, 3000 - sends)
                 .is_some_and(|at| at <= Instant::now())
             {
-                schedule.swept(Instant::now());
+                schedule.begins(Instant::now());
+                schedule.swept(1, 80);
                 sweeps += 1;
             }
         }
@@ -168,15 +203,65 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_sweep_waits_for_as_many_orders_as_fill_its_pages() {
+        // Rows that each sweep shows beside the fresh ones, pages that are meant to be full, and how many calls of 1,000
+        // that may take.
+        for (beside, pages, per_mille) in [(0, 1, 12), (10, 1, 13), (30, 1, 17), (66, 2, 18), (110, 3, 20)] {
+            let mut schedule = Schedule::new(true, POLL, SETTLE);
+            let (mut calls, mut since, mut last) = (0_u64, 0_u64, 0);
+            for _ in 0..6000 {
+                schedule.sent();
+                schedule.accepted(Instant::now());
+                since += 1;
+                tokio::time::advance(Duration::from_millis(508)).await;
+                let due = schedule.next(Phase::Sending, 1, false, 1000);
+                if due.is_some_and(|at| at <= Instant::now()) {
+                    schedule.begins(Instant::now());
+                    let rows = since + beside;
+                    last = rows.div_ceil(100);
+                    schedule.swept(last, rows);
+                    calls += last;
+                    since = 0;
+                }
+            }
+            assert_eq!(last, pages, "{beside} rows beside");
+            assert!(calls <= 6 * per_mille, "{beside} rows beside: {calls} calls");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_rows_are_not_held_up_by_a_sweep() {
+        let mut schedule = Schedule::new(true, POLL, SETTLE);
+        for _ in 0..100 {
+            schedule.sent();
+            schedule.accepted(Instant::now());
+        }
+        let next = |left| schedule.next(Phase::Sending, 100, false, left);
+        assert!(next(100).is_some());
+        assert_eq!(next(10), None);
+    }
+
+    #[test]
+    fn a_sweep_for_lost_rows_teaches_nothing() {
+        let mut schedule = Schedule::new(true, POLL, SETTLE);
+        let worth = schedule.worth();
+        for rows in [500, 0] {
+            schedule.begins(Instant::now());
+            schedule.swept(1, rows);
+        }
+        assert_eq!(schedule.worth(), worth);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn the_last_orders_are_asked_about_when_they_have_lived_their_time() {
         let mut schedule = Schedule::new(true, POLL, SETTLE);
         schedule.accepted(Instant::now());
-        let due = schedule.next(Phase::Settling, 1, false);
+        let due = schedule.next(Phase::Settling, 1, false, 0);
         assert_eq!(due, Some(Instant::now() + Duration::from_secs(17)));
-        assert_eq!(schedule.next(Phase::Settling, 0, false), None);
+        assert_eq!(schedule.next(Phase::Settling, 0, false, 0), None);
         schedule.lost(Instant::now());
         assert_eq!(
-            schedule.next(Phase::Settling, 1, false),
+            schedule.next(Phase::Settling, 1, false, 0),
             Some(Instant::now() + SETTLE)
         );
     }
@@ -193,7 +278,16 @@ mod tests {
                 .count()
         };
         assert_eq!(looks(Phase::Sending), 5, "17, 34, 68, 136, 272");
-        assert!((10..=15).contains(&looks(Phase::Settling)));
+        assert!(
+            (20..=25).contains(&looks(Phase::Settling)),
+            "{}",
+            looks(Phase::Settling)
+        );
+        // The end of an order that lives a minute is known within an interval or so.
+        for second in 17..60_u64 {
+            let (age, before) = (Duration::from_secs(second + 7), Duration::from_secs(second));
+            assert!(schedule.is_due(age, Some(before), Phase::Settling), "{second}");
+        }
         assert!(!schedule.is_due(Duration::from_secs(15), None, Phase::Settling));
     }
 }

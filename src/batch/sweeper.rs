@@ -21,7 +21,7 @@ const CHUNK: u32 = 500;
 /// Lost rows that one sweep hands over to be asked for by their refs; the others wait for the next.
 const LOST_MAX: u32 = 256;
 /// A stretch with so few orders is asked about one by one: that costs no more than the list, and trusts no clock.
-const FEW: usize = 2;
+const FEW: usize = 1;
 /// Orders that one sweep asks for by their ids, because the list does not show them.
 const CHECKS_MAX: usize = 20;
 /// Of a stretch with no more orders it is known which ones the list does not show.
@@ -71,6 +71,10 @@ pub(super) struct Report {
     /// Whether a whole stretch showed none of several orders that must be on it: the clocks differ by more than the
     /// margin.
     pub is_blind: bool,
+    /// Calls that it took; tries again are not counted.
+    pub calls: u64,
+    /// Rows that the list has shown.
+    pub rows: u64,
 }
 
 /// Sweeps once; what it finds is told while it goes on.
@@ -229,6 +233,7 @@ impl Sweep<'_> {
             if self.is_over() {
                 return Ok(());
             }
+            self.report.calls += 1;
             let page = match self.desk.list_page(number, from, to).await {
                 Ok(page) => page,
                 Err(SweptTo::Refused(auth)) => {
@@ -245,6 +250,7 @@ impl Sweep<'_> {
                 break;
             }
             before.clone_from(&page.page().texts);
+            self.report.rows += u64::try_from(page.page().rows).unwrap_or_default();
             let is_last = page.is_last;
             let swept = self.desk.take_over(Some(self.batch), page).await?;
             if stretch.count <= KNOWN_MAX || seen.is_empty() {
@@ -282,6 +288,7 @@ impl Sweep<'_> {
                 continue;
             }
             self.checked += 1;
+            self.report.calls += 1;
             let from = order.state;
             let standing = self.desk.check(order, &|_| {}).await?;
             match standing.trouble {

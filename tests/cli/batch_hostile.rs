@@ -217,10 +217,45 @@ fn a_total_proves_that_a_last_line_is_not_cut() {
         .expect_exit(2)
         .expect_error("not_expected")
         .expect_no_post();
+    // That of the rows which a limit lets through says nothing of the last one.
+    let limited = ["--limit", "1", "--confirm-total", "500"];
+    typed(&limited)
+        .expect_exit(2)
+        .expect_error("bad_rows")
+        .expect_no_post();
     typed(&["--yes", "--expect-total", "1000"])
         .expect_exit(0)
         .expect_posts(2);
     typed(&["--yes"]).expect_exit(0).expect_posts(2);
+}
+
+/// The total that consents is compared with the sheet's as well.
+#[test]
+fn a_confirmed_total_proves_that_a_last_line_is_not_cut() {
+    let shop = Shop::open();
+    let text = "phone,amount\r\n0778037340,500\r\n0778037341,500";
+    fs::write(shop.home().join("sheet.csv"), text).or_fail("it can't be written");
+    let typed = |total: &str| shop.batch(&["sheet.csv", "-o", "json", "--confirm-total", total]);
+    typed("5500")
+        .expect_exit(2)
+        .expect_error("total_not_confirmed")
+        .expect_no_post();
+    typed("1000").expect_exit(0).expect_posts(2);
+}
+
+/// What is wrong with the only bad row is said once.
+#[test]
+fn one_bad_row_is_told_once() {
+    let shop = Shop::open();
+    let sheet = shop
+        .sheet("one.csv")
+        .row_of(&["0778037340", "500"])
+        .row_of(&["077803734", "500"]);
+    let refused = sheet.typed(&["--yes"]).expect_exit(2).expect_no_post();
+    assert_eq!(refused.stderr.matches("line 3").count(), 1, "{refused:?}");
+    let sheet = sheet.row_of(&["077803735", "500"]);
+    let refused = sheet.typed(&["--yes"]).expect_exit(2).expect_no_post();
+    assert_eq!(refused.stderr.matches("line 4").count(), 1, "{refused:?}");
 }
 
 /// Control characters of a cell reach neither the terminal nor the log of a script as they are.

@@ -210,6 +210,7 @@ impl Engine<'_> {
     }
 
     fn swept(&mut self, report: Report) {
+        self.schedule.swept(report.calls, report.rows);
         self.is_wide |= report.is_blind;
         if self.phase() == Phase::Settling {
             if self.working.is_empty() {

@@ -35,6 +35,12 @@ impl Engine<'_> {
             .count()
     }
 
+    /// How many rows this run may still claim.
+    fn left(&self) -> u64 {
+        let most = self.options.limit.map_or(self.planned, u64::from);
+        most.min(self.planned).saturating_sub(self.claimed.into())
+    }
+
     /// How many rows may be claimed now: none while enough wait for a connection.
     fn claimable(&self) -> u32 {
         let connections = self.options.connections;
@@ -192,7 +198,9 @@ impl Engine<'_> {
         let accepted = if self.options.waits { self.accepted } else { 0 };
         // Also where nobody waits: what was sent earlier is looked at once.
         let is_first = self.has_old;
-        let due = self.schedule.next(self.phase(), accepted, is_first)?;
+        let due = self
+            .schedule
+            .next(self.phase(), accepted, is_first, self.left())?;
         if due > Instant::now() {
             return Some(due);
         }
@@ -205,7 +213,7 @@ impl Engine<'_> {
         };
         self.has_old = false;
         self.is_sweeping = true;
-        self.schedule.swept(Instant::now());
+        self.schedule.begins(Instant::now());
         let (desk, batch, found) = (
             Arc::clone(&self.desk),
             Arc::clone(&self.batch),

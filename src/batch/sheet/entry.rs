@@ -184,11 +184,11 @@ impl<'a> Reading<'a> {
     fn check_row(&mut self, is_cut: bool) {
         if is_cut && self.record.is_blank() {
             self.refuse_row(
-                "the last line looks empty and has no line end, so it may be what is left of a row; compare it with the original; then delete it, or name the sheet's face value with `--expect-total`",
+                "the last line looks empty and has no line end, so it may be what is left of a row; compare it with the original; then delete it, or name the face value of the whole sheet with `--expect-total`",
             );
         } else if is_cut {
             self.refuse_row(
-                "the last line has no line end, so the file may have been cut there; compare the row with the original; then press Enter behind it and save, or name the sheet's face value with `--expect-total`",
+                "the last line has no line end, so the file may have been cut there; compare the row with the original; then press Enter behind it and save, or name the face value of the whole sheet with `--expect-total`",
             );
         } else if self.record.is_stray {
             self.refuse_row(

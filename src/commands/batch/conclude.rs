@@ -5,8 +5,8 @@ use std::io::ErrorKind;
 
 use serde_json::{Value, json};
 
-use super::preview::{count, is_good, rows_of, were};
 use super::report::Report;
+use super::words::{count, is_good, rows_of, were};
 use super::{Job, LeftOut, others, unprintable};
 use crate::batch::{Outcome, Stopped};
 use crate::commands::link::Connected;

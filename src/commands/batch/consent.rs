@@ -1,6 +1,7 @@
 //! Consent: at a terminal `y`, in production the total typed in; elsewhere a flag (design, section 4).
 
-use super::preview::{count as grouped, repeat_of, rows_of, were};
+use super::rows::repeat_of;
+use super::words::{count as grouped, rows_of, were};
 use super::{Job, Planned};
 use crate::batch::{KEPT_MAX, Preview};
 use crate::commands::link::Connected;

@@ -1,6 +1,7 @@
 //! `batch`: a sheet of top-ups, safe to type again: it is the resume (design, section 4).
 
 mod aside;
+mod bounds;
 mod conclude;
 mod consent;
 mod continuing;
@@ -8,7 +9,9 @@ mod list;
 mod others;
 mod preview;
 mod report;
+mod rows;
 mod source;
+mod words;
 
 use std::cell::OnceCell;
 use std::path::PathBuf;
@@ -20,12 +23,13 @@ use super::outcome::{asked_error, unprintable, unrecorded};
 use super::session::Session;
 pub use crate::batch::sheet::PlanCell;
 use crate::batch::sheet::{self, Sheet};
-use crate::batch::{Bounds, Options, Preview, Reading, Terms, Unsettled};
+use crate::batch::{Options, Preview, Reading, Terms, Unsettled};
 use crate::config::Concurrency;
 use crate::domain::{Amount, Catalogue, Label, Money, State};
 use crate::error::{Error, ExitCode, Kind, Result};
 use crate::ledger::{Batch, BatchLock, InDoubt, InHand, NewSheet, Override, Planner};
 use crate::topup::Desk;
+use bounds::Weighed;
 pub use source::Source;
 
 /// What is asked for.
@@ -86,6 +90,12 @@ impl Sending {
         self.yes || self.confirm_total.is_some()
     }
 
+    /// Whether it names the face value of the whole sheet, which is compared before anything is sent: a sheet that was cut
+    /// has another. Under a limit the total to confirm is that of fewer rows.
+    fn names_the_total(&self) -> bool {
+        self.expect_total.is_some() || (self.confirm_total.is_some() && self.limit.is_none())
+    }
+
     /// The guards that its flags set aside; a bound that they set is none.
     fn overrides(&self) -> Vec<Override> {
         let flags = [
@@ -105,8 +115,7 @@ pub async fn run(session: &Session, request: &Request) -> Result<ExitCode> {
         Request::List => list::run(session).await,
         Request::Send(sending) => {
             let sheet_file = sending.source.prepare(session, sending).await?;
-            // A sheet that was cut has another total: it is compared before anything is sent.
-            let sheet = sheet_file.open()?.known_whole(sending.expect_total.is_some());
+            let sheet = sheet_file.open()?.known_whole(sending.names_the_total());
             let connected = session.connect().await?;
             let desk = &connected.desk;
             session
@@ -199,46 +208,16 @@ impl Job<'_> {
             self.session.printer.note(&remark);
         }
         self.check_expectations(&planned)?;
-        let bad = preview::check_rows(self, &terms, &planned)?;
+        let bad = rows::check(self, &terms, &planned)?;
         let balance = self.session.balance(&desk.client).await?.balance;
         let with_repeats = match &planned {
             Planned::Staged(staged, _) => consent::repeats(self, connected, staged).await?,
             Planned::Stored(..) => true,
         };
-        // Before a sheet is staged, those in doubt are asked about.
-        let mut may_ask = matches!(planned, Planned::Stored(..));
-        let (preview, in_doubt) = loop {
-            let bounds = self.bounds(connected, balance)?;
-            let preview = match &planned {
-                Planned::Stored(batch) => Preview::of_stored(&desk.ledger, batch, bounds)?,
-                Planned::Staged(staged, _) => Preview::of_staged(staged, bounds, with_repeats)?,
-            };
-            let in_doubt = self.in_doubt(connected, &planned)?;
-            let shown = preview::Shown {
-                job: self,
-                connected,
-                planned: &planned,
-                preview: &preview,
-                in_doubt,
-                balance,
-            };
-            shown.show()?;
-            if self.sending.dry_run {
-                shown.warn_of_bounds(&bounds);
-                self.session.printer.note("nothing was sent (`--dry-run`)");
-                return Ok(ExitCode::Success);
-            }
-            match (shown.check_bounds(&bounds), planned.batch()) {
-                (Ok(()), _) => break (preview, in_doubt),
-                // What is in doubt weighs as if it were still to be paid, and it may have been. Whatever stands against
-                // sending, nothing stands against asking.
-                (Err(refused), Some(batch)) if may_ask && in_doubt.rows > 0 => {
-                    may_ask = false;
-                    self.session.printer.warn(&refused.message);
-                    self.settle_lost(connected, batch).await?;
-                }
-                (Err(refused), _) => return Err(refused),
-            }
+        let Some(Weighed { preview, in_doubt }) =
+            self.weigh(connected, &planned, balance, with_repeats).await?
+        else {
+            return Ok(ExitCode::Success);
         };
         let act = consent::noted(self, connected, &planned, &preview, in_doubt).await?;
         if sheet::open(&self.file.path)?.digest() != self.sheet.digest() {
@@ -295,15 +274,6 @@ impl Job<'_> {
         // A bound refuses the same command again; its own hints say how to go on.
         let continues = (kind != Kind::Limit).then_some(continues);
         error.hint(standing).maybe_hint(continues)
-    }
-
-    /// What earlier runs have left in doubt: this one may send it again.
-    fn in_doubt(&self, connected: &Connected, planned: &Planned) -> Result<InDoubt> {
-        let today = crate::domain::start_of_day(self.session.clock.now());
-        Ok(match planned.batch() {
-            Some(batch) => connected.desk.ledger.in_doubt(batch, today)?,
-            None => InDoubt::default(),
-        })
     }
 
     fn check_key(&self, connected: &Connected) -> Result<()> {
@@ -435,24 +405,6 @@ impl Job<'_> {
             (_, Some(total)) if total != face => Err(differs("a total", face, total)),
             _ => Ok(()),
         }
-    }
-
-    fn bounds(&self, connected: &Connected, balance: Money) -> Result<Bounds> {
-        let desk = &connected.desk;
-        let cap = self.session.config.max_per_day.as_ref();
-        let cap = cap.map(|cap| cap.value.dinars());
-        let used = if cap.is_some() {
-            let today = crate::domain::start_of_day(self.session.clock.now());
-            desk.ledger.paid_face_since(&desk.account, today)?
-        } else {
-            0
-        };
-        Ok(Bounds {
-            limit: self.sending.limit,
-            balance: Some(balance),
-            room_today: cap.map(|cap| cap.saturating_sub(used)),
-            is_day_passed: cap.is_some_and(|cap| used > cap),
-        })
     }
 
     fn store(

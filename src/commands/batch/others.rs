@@ -1,7 +1,7 @@
 //! Rows of a sheet that are orders of another batch or of `send`: this batch neither sends them nor asks about them, and
 //! says who does.
 
-use super::preview::{rows_of, were};
+use super::words::{rows_of, were};
 use crate::domain::{Label, State};
 use crate::error::{Error, Kind};
 use crate::ledger::Standings;

@@ -31,6 +31,14 @@ pub struct Limiter {
     gate: Mutex<Option<std::sync::Arc<Gate>>>,
     paused_until: Mutex<Option<Instant>>,
     steady: Mutex<Option<Steady>>,
+    begun: Mutex<Option<Begun>>,
+}
+
+/// The calls before an even schedule, which count like any others.
+#[derive(Debug, Clone, Copy)]
+struct Begun {
+    first: Instant,
+    calls: u32,
 }
 
 /// An even schedule and what it has learnt.
@@ -62,10 +70,12 @@ impl Limiter {
             gate: Mutex::new(None),
             paused_until: Mutex::new(None),
             steady: Mutex::new(None),
+            begun: Mutex::new(None),
         }
     }
 
-    /// Sets an even schedule, without a burst: for work that goes on for more than a minute.
+    /// Sets an even schedule, without a burst: for work that goes on for more than a minute. It begins where it would
+    /// stand if the calls so far had gone by it.
     pub fn set_steady(&self, rate: Rate) {
         let Rate::PerMinute(count) = rate else {
             return self.set_rate(rate);
@@ -78,6 +88,10 @@ impl Limiter {
         };
         *self.steady.lock().unwrap_or_else(PoisonError::into_inner) = Some(steady);
         self.set_period(least);
+        let begun = *self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(begun) = begun {
+            self.hold_until(begun.first + least * begun.calls);
+        }
     }
 
     /// Whether calls go by a schedule.
@@ -134,11 +148,27 @@ impl Limiter {
 
     /// Lets no call through for `length`: the provider said so. The longest of several pauses holds.
     pub fn pause(&self, length: Duration) {
-        let until = Instant::now() + length;
+        self.hold_until(Instant::now() + length);
+        self.learn(Instant::now());
+    }
+
+    fn hold_until(&self, until: Instant) {
         let mut paused = self.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
         *paused = Some(paused.map_or(until, |earlier| earlier.max(until)));
-        drop(paused);
-        self.learn(Instant::now());
+    }
+
+    /// Counts a call that goes by no even schedule.
+    fn count(&self) {
+        let is_steady = self
+            .steady
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some();
+        if !is_steady {
+            let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+            let first = Instant::now();
+            begun.get_or_insert(Begun { first, calls: 0 }).calls += 1;
+        }
     }
 
     /// Waits until no pause holds that the provider has asked for.
@@ -161,7 +191,7 @@ impl Limiter {
             match gate.map_or(Ok(()), |gate| {
                 gate.check().map_err(|early| early.wait_time_from(Moment::now()))
             }) {
-                Ok(()) => return,
+                Ok(()) => return self.count(),
                 Err(wait) => tokio::time::sleep(wait.max(Duration::from_millis(1))).await,
             }
         }
@@ -240,9 +270,14 @@ mod tests {
     async fn an_even_schedule_keeps_any_minute_within_the_quota_and_loses_little() {
         for quota in [60, 120] {
             let limiter = Limiter::unlimited();
-            limiter.set_steady(per_minute(quota));
             let mut turns = Vec::new();
-            for _ in 0..quota * 3 {
+            for call in 0..quota * 3 {
+                // The first ones ask whose key it is, and at what rate it may go on.
+                match call {
+                    1 => limiter.set_rate(per_minute(quota)),
+                    3 => limiter.set_steady(per_minute(quota)),
+                    _ => {}
+                }
                 limiter.turn().await;
                 turns.push(Instant::now());
             }

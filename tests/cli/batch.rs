@@ -306,6 +306,25 @@ fn a_row_above_the_cap_of_a_send_refuses_the_sheet() {
     november.expect_each_paid_once();
 }
 
+/// No other day lets a row through that is above its cap by itself.
+#[test]
+fn a_row_above_the_cap_of_its_number_is_not_promised_for_tomorrow() {
+    let shop = Shop::open().set("ONECLICKDZ_MAX_PER_NUMBER_PER_DAY", "1000");
+    let november = shop
+        .sheet("november.csv")
+        .row("0778037342,1200")
+        .row("0778037341,500");
+    let stopped = november.typed(&["--yes"]).expect_exit(9).expect_posts(1);
+    assert!(!stopped.stderr.contains("tomorrow"), "{stopped:?}");
+    assert!(stopped.stderr.contains("above the cap by itself"), "{stopped:?}");
+    shop.send(600).expect_exit(0);
+    let november = november.row("0778037340,450");
+    let stopped = november.typed(&["--yes"]).expect_exit(9).expect_posts(2);
+    for told in ["tomorrow", "1 row is above the cap by itself"] {
+        assert!(stopped.stderr.contains(told), "{told}: {stopped:?}");
+    }
+}
+
 /// What a number has had today counts, wherever it came from; the others of the sheet are sent.
 #[test]
 fn a_number_at_its_cap_of_the_day_waits() {

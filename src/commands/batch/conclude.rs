@@ -16,6 +16,9 @@ use crate::error::{Error, ExitCode, Kind, Result};
 use crate::ledger::{Batch, Standings};
 use crate::output::{Cell, Format, Record};
 
+/// What a cap of the day lets through.
+const TOMORROW: &str = "the same command goes on tomorrow, or with a higher cap";
+
 /// Everything that is said at the end.
 struct Summary<'a> {
     job: &'a Job<'a>,
@@ -280,7 +283,12 @@ impl Summary<'_> {
                     count(passed.used)
                 ),
             )
-            .hint("the same command goes on tomorrow, or with a higher cap"),
+            // Where nothing was sent today, the next row alone is above the cap.
+            .hint(if passed.used == 0 {
+                "the next row is above the cap by itself: set a higher one, or take the row out of the sheet"
+            } else {
+                TOMORROW
+            }),
             Stopped::Consent => Error::new(
                 Kind::Limit,
                 "over_consent",
@@ -357,9 +365,20 @@ impl Summary<'_> {
         };
         if report.held_caps > 0 {
             let text = message("they would pass `max_per_number_per_day`", report.held_caps);
+            let above = match report.held_above_cap {
+                0 => None,
+                rows => Some(format!(
+                    "{} above the cap by {}: set a higher one, or take {} out of the sheet",
+                    were(rows, "1 row is", &format!("{} are", rows_of(rows))),
+                    were(rows, "itself", "themselves"),
+                    were(rows, "it", "them")
+                )),
+            };
+            let tomorrow = (report.held_caps > report.held_above_cap).then(|| TOMORROW.to_owned());
             return Some(
                 Error::new(Kind::Limit, "max_per_number_per_day", text)
-                    .hint("the same command goes on tomorrow, or with a higher cap"),
+                    .maybe_hint(tomorrow)
+                    .maybe_hint(above),
             );
         }
         if report.held_repeats > 0 {

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use super::conclude::worded;
+use super::words::count;
 use super::{Job, aside, unwritable};
 use crate::batch::{Event, Layout, Results, Retry, is_undelivered};
 use crate::commands::link::Connected;
@@ -50,6 +51,8 @@ pub(super) struct Report<'a> {
     pub held_repeats: u64,
     /// Rows that a cap holds.
     pub held_caps: u64,
+    /// Those of them that are above it by themselves: no other day lets them through.
+    pub held_above_cap: u64,
     /// Rows whose ref is another order's.
     pub held_clashes: u64,
     lines_before: u64,
@@ -146,6 +149,7 @@ impl<'a> Report<'a> {
             trouble: None,
             held_repeats: 0,
             held_caps: 0,
+            held_above_cap: 0,
             held_clashes: 0,
             lines_before: 0,
             claimed: 0,
@@ -377,7 +381,17 @@ impl<'a> Report<'a> {
             }
             Hold::OverCap(passed) => {
                 self.held_caps += 1;
-                format!("`{phone}` would pass `{}` of {} DZD", passed.cap, passed.limit)
+                let limit = count(passed.limit);
+                if u64::from(row.intent.amount.dinars()) > passed.limit {
+                    self.held_above_cap += 1;
+                    let amount = row.intent.amount.grouped();
+                    format!(
+                        "{amount} DZD to `{phone}` are more than `{}` of {limit} DZD",
+                        passed.cap
+                    )
+                } else {
+                    format!("`{phone}` would pass `{}` of {limit} DZD", passed.cap)
+                }
             }
             Hold::Clash(order) => {
                 self.held_clashes += 1;

@@ -92,6 +92,22 @@ impl State {
         }
     }
 
+    /// Whether its request has or may have left, and no answer tells what came of it.
+    pub fn is_in_doubt(self) -> bool {
+        match self {
+            Self::Sending | Self::Unknown => true,
+            Self::Planned
+            | Self::Accepted
+            | Self::InReview
+            | Self::Fulfilled
+            | Self::Refunded
+            | Self::Rejected
+            | Self::Conflict
+            | Self::Cancelled
+            | Self::WrittenOff => false,
+        }
+    }
+
     /// Whether the machine never touches it again. `rejected` and `cancelled` made nothing, so the same ref
     /// may be tried again, by the operator's own command only.
     pub fn is_final(self) -> bool {

@@ -128,7 +128,7 @@ fn a_batch_is_the_same_through_its_indexes_and_without_them() -> Outcome {
         assert_eq!(ledger.paid(&batch)?.face, u64::from(face));
         let unsure: Vec<_> = of_batch
             .iter()
-            .filter(|put| put.row.is_some() && matches!(put.state, State::Sending | State::Unknown))
+            .filter(|put| put.row.is_some() && put.state.is_in_doubt())
             .collect();
         let face: u32 = unsure.iter().map(|put| put.amount).sum();
         let in_doubt = ledger.in_doubt(&batch, Timestamp::from_millisecond(1_800_000_000_000 - 50)?)?;

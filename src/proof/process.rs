@@ -98,13 +98,7 @@ impl Shop {
             stop,
             halted: crate::topup::Halted::default(),
             account: self.account.clone(),
-            pace: Pace {
-                settle_delay: Duration::from_millis(1500),
-                retry_delay: Duration::from_secs(2),
-                retry_attempts: 3,
-                poll_interval: Duration::from_secs(5),
-                poll_timeout: Duration::from_mins(5),
-            },
+            pace: Pace::usual(),
         }))
     }
 

@@ -68,7 +68,7 @@ pub(super) async fn settle_lost(
         match standing.trouble {
             Some(Trouble::Auth(auth)) => return Err(super::Halted::Refused(auth)),
             Some(Trouble::Interrupted(signal)) => return Err(super::Halted::Interrupted(signal)),
-            trouble if matches!(order.state, State::Unknown | State::Sending) => {
+            trouble if order.state.is_in_doubt() => {
                 let is_busy = trouble == Some(Trouble::Busy);
                 let why = match trouble {
                     Some(Trouble::Unresolved(why)) => why,

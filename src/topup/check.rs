@@ -79,7 +79,7 @@ impl Desk {
     /// Waits while another process is sending the order.
     async fn follow(&self, mut order: Order) -> Result<std::result::Result<Order, Box<Standing>>> {
         let started = Instant::now();
-        while matches!(order.state, State::Sending | State::Unknown) && self.ledger.is_being_sent(&order) {
+        while order.state.is_in_doubt() && self.ledger.is_being_sent(&order) {
             if started.elapsed() >= self.pace.poll_timeout {
                 return Ok(Err(Box::new(Standing::with(order, Trouble::Busy))));
             }

@@ -277,22 +277,12 @@ impl Meaning {
 mod tests {
     use super::*;
 
-    fn pace() -> Pace {
-        Pace {
-            settle_delay: Duration::from_millis(1500),
-            retry_delay: Duration::from_secs(2),
-            retry_attempts: 3,
-            poll_interval: Duration::from_secs(5),
-            poll_timeout: Duration::from_mins(5),
-        }
-    }
-
     /// The pauses until it is given up.
     fn pauses(answer: &SendAnswer) -> Vec<u64> {
         let mut patience = Patience::default();
         let mut pauses = Vec::new();
         loop {
-            match Meaning::of(answer.clone(), &pace(), &mut patience, false) {
+            match Meaning::of(answer.clone(), &Pace::usual(), &mut patience, false) {
                 Meaning {
                     next: Next::Again(pause),
                     to: State::Sending,
@@ -339,7 +329,7 @@ mod tests {
         ];
         for refusal in refusals {
             let mut patience = Patience::new(true);
-            let meaning = Meaning::of(refusal, &pace(), &mut patience, false);
+            let meaning = Meaning::of(refusal, &Pace::usual(), &mut patience, false);
             assert_eq!(meaning.to, State::Unknown);
             assert_eq!(meaning.settled_by, None);
             assert!(matches!(
@@ -358,7 +348,7 @@ mod tests {
             request_id: None,
         };
         let mut patience = Patience::new(true);
-        let meaning = Meaning::of(SendAnswer::Auth(auth), &pace(), &mut patience, false);
+        let meaning = Meaning::of(SendAnswer::Auth(auth), &Pace::usual(), &mut patience, false);
         assert!(
             meaning.to == State::Unknown && matches!(meaning.next, Next::Stand(Some(Trouble::Auth(_)), _))
         );
@@ -370,7 +360,7 @@ mod tests {
         for _ in 0..3 {
             let meaning = Meaning::of(
                 SendAnswer::NotSent("refused".to_owned()),
-                &pace(),
+                &Pace::usual(),
                 &mut patience,
                 false,
             );
@@ -378,7 +368,7 @@ mod tests {
         }
         let meaning = Meaning::of(
             SendAnswer::NotSent("refused".to_owned()),
-            &pace(),
+            &Pace::usual(),
             &mut patience,
             false,
         );
@@ -388,7 +378,7 @@ mod tests {
     #[test]
     fn what_may_have_been_made_is_unknown_and_asked_about() {
         for answer in [SendAnswer::Exists, SendAnswer::Unknown("HTTP 500".to_owned())] {
-            let meaning = Meaning::of(answer, &pace(), &mut Patience::default(), false);
+            let meaning = Meaning::of(answer, &Pace::usual(), &mut Patience::default(), false);
             assert!(
                 meaning.to == State::Unknown
                     && matches!(
@@ -408,7 +398,7 @@ mod tests {
         let mut patience = Patience::default();
         let mut goes_on = || {
             let answer = SendAnswer::NotCreated(Some(Duration::from_secs(1)));
-            let meaning = Meaning::of(answer, &pace(), &mut patience, true);
+            let meaning = Meaning::of(answer, &Pace::usual(), &mut patience, true);
             matches!(meaning.next, Next::Again(_))
         };
         assert!(goes_on());
@@ -423,7 +413,7 @@ mod tests {
         let mut patience = Patience::default();
         let goes_on = |patience: &mut Patience| {
             let answer = SendAnswer::NotCreated(Some(Duration::from_secs(1)));
-            let meaning = Meaning::of(answer, &pace(), patience, true);
+            let meaning = Meaning::of(answer, &Pace::usual(), patience, true);
             matches!(meaning.next, Next::Again(_))
         };
         assert!(goes_on(&mut patience));

@@ -58,6 +58,18 @@ const ASKED_TO_WAIT_MAX: Duration = Duration::from_mins(5);
 const RETRY_DELAY_MAX: Duration = Duration::from_secs(30);
 
 impl Pace {
+    /// That of a configuration where nothing is set.
+    #[cfg(test)]
+    pub(crate) fn usual() -> Self {
+        Self {
+            settle_delay: Duration::from_millis(1500),
+            retry_delay: Duration::from_secs(2),
+            retry_attempts: 3,
+            poll_interval: Duration::from_secs(5),
+            poll_timeout: Duration::from_mins(5),
+        }
+    }
+
     /// The pause behind the `nth` try, counted from 0.
     pub fn backoff(&self, nth: u32) -> Duration {
         self.retry_delay

@@ -134,13 +134,7 @@ async fn asked_about(behind: u32) -> std::result::Result<Standing, Box<dyn std::
         stop,
         halted: Halted::default(),
         account: account(),
-        pace: Pace {
-            settle_delay: Duration::from_millis(1500),
-            retry_delay: Duration::from_secs(2),
-            retry_attempts: 3,
-            poll_interval: Duration::from_secs(5),
-            poll_timeout: Duration::from_mins(5),
-        },
+        pace: Pace::usual(),
     };
     Ok(desk.check(order, &|_| {}).await?)
 }

@@ -23,9 +23,9 @@ impl Doubt {
 
     /// A row has moved.
     pub fn moved(&mut self, from: State, to: State) {
-        let was_in_hand = matches!(from, State::Sending | State::Unknown);
+        let was_in_hand = from.is_in_doubt();
         // What was accepted long ago tells nothing of what is sent now, and neither does a row that is put back.
-        if was_in_hand && !matches!(to, State::Planned | State::Sending | State::Unknown) {
+        if was_in_hand && !to.is_in_doubt() && to != State::Planned {
             *self = Self::default();
         }
     }

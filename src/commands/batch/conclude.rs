@@ -241,7 +241,7 @@ impl Summary<'_> {
 
     /// What must not be done with rows whose outcome is unknown, whatever else is told.
     fn warning(&self) -> Option<String> {
-        let is_unknown = self.count(|state| matches!(state, State::Unknown | State::Sending)) > 0;
+        let is_unknown = self.count(State::is_in_doubt) > 0;
         is_unknown.then(|| {
             "do not send the unknown rows under another label or ref: they may have been paid".to_owned()
         })
@@ -316,19 +316,18 @@ impl Summary<'_> {
     }
 
     fn unknown(&self) -> Option<Error> {
-        let is_unknown = |state| matches!(state, State::Unknown | State::Sending);
-        let orders = self.count(is_unknown);
+        let orders = self.count(State::is_in_doubt);
         (orders > 0).then(|| {
             let error = Error::new(
                 Kind::Unknown,
                 "outcome_unknown",
                 format!("{}: {}", not_known(orders), self.standing()),
             );
-            let asks = (self.own(is_unknown) > 0)
+            let asks = (self.own(State::is_in_doubt) > 0)
                 .then(|| "the same command asks again, and so does `oneclick ref check`".to_owned());
             error
                 .maybe_hint(asks)
-                .maybe_hint(others::asked_by(&self.elsewhere, is_unknown))
+                .maybe_hint(others::asked_by(&self.elsewhere, State::is_in_doubt))
                 .hint("what stays unknown, the provider's support can tell, and `oneclick ref settle` stores")
         })
     }

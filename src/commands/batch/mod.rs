@@ -252,8 +252,7 @@ impl Job<'_> {
             return error;
         };
         let standings = standings.with(&elsewhere);
-        let is_in_doubt = |state| matches!(state, State::Sending | State::Unknown);
-        let in_doubt = standings.count(is_in_doubt) + standings.count_gone(is_in_doubt);
+        let in_doubt = standings.count(State::is_in_doubt) + standings.count_gone(State::is_in_doubt);
         if standings.count(|state| state != State::Planned) == 0 && in_doubt == 0 {
             return error;
         }
@@ -333,8 +332,7 @@ impl Job<'_> {
     async fn settle_lost(&self, connected: &Connected, batch: &Batch) -> Result<()> {
         let progress = self.session.printer.spinner();
         let standings = connected.desk.ledger.standings(batch)?;
-        let is_lost = |state| matches!(state, State::Unknown | State::Sending);
-        if standings.count(is_lost) + standings.count_gone(is_lost) > 0 {
+        if standings.count(State::is_in_doubt) + standings.count_gone(State::is_in_doubt) > 0 {
             progress.say("asking about rows whose answers were lost");
         }
         let settled = crate::batch::settle_lost(&connected.desk, batch).await;

@@ -113,7 +113,7 @@ impl Case {
             sent: order.attempts,
             asked: questions.count(),
             last,
-            is_busy: matches!(order.state, State::Sending | State::Unknown) && ledger.is_being_sent(&order),
+            is_busy: order.state.is_in_doubt() && ledger.is_being_sent(&order),
             order,
         }
     }

@@ -10,6 +10,7 @@ mod event;
 mod line;
 mod plan;
 mod preview;
+mod pricing;
 mod results;
 mod retry;
 mod schedule;

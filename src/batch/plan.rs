@@ -1,10 +1,12 @@
 //! From a sheet to staged rows: each row gets its plan, its price and its place in the planner; what can't be sent is
 //! refused with line, column, value and reason. All rows are read before any is sent (design, section 4).
 
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+use super::pricing::{Against, Offer, Priced};
 use super::sheet::{Entry, PlanCell, Refusal, Remark, RemarkKind, Row, Rows, Sheet};
-use crate::domain::{Amount, Catalogue, Operator, Phone, Plan, PlanCode, hex};
+use crate::domain::{Amount, Catalogue, Operator, Phone, hex};
 use crate::error::{Error, Result};
 use crate::ledger::{Planner, StagedRow};
 use crate::pipeline;
@@ -14,8 +16,6 @@ pub const KEPT_MAX: usize = 20;
 /// How many refusals are kept: somebody has to mend every one of them.
 const REFUSALS_MAX: usize = 1_000;
 
-/// How far a plan's code may be from a known one to be taken for a slip of the keyboard.
-const LETTERS_AWAY_MAX: usize = 2;
 /// Rows that one thread reads and another stages at a time.
 const ROWS_PER_PORTION: usize = 256;
 /// Once a portion has so many bytes of cells, no further row is put to it.
@@ -80,13 +80,6 @@ pub enum Told<'a> {
     Refused(&'a Refusal),
 }
 
-/// What stands against a row.
-enum Against {
-    Sheet,
-    Catalogue,
-    Cap,
-}
-
 impl Terms {
     /// Stands for the bytes of a sheet and for all that decides what they mean. A cap does not: it refuses rows, and a sheet
     /// of which rows were refused is read again.
@@ -100,13 +93,30 @@ impl Terms {
         hex(&digest)
     }
 
-    /// Reads all rows of a sheet and stages those that can be sent: while one thread stages, another reads on.
-    pub fn stage(&self, sheet: &Sheet, planner: &mut Planner) -> Result<Reading> {
+    /// Reads all rows of a sheet, stages those that can be sent, and holds them against the ledger. What the catalogue or
+    /// a cap has against a row that is an order already, it has come too late for: the row is done.
+    pub fn plan(&self, sheet: &Sheet, planner: &mut Planner, repeat_since: Timestamp) -> Result<Reading> {
+        let mut reading = self.stage(sheet, planner)?;
+        planner.resolve(repeat_since, &mut |line, refused| {
+            reading.refuse_sending(line, refused);
+        })?;
+        reading.refusals.sort_by_key(|refusal| refusal.line);
+        reading.refusals.truncate(REFUSALS_MAX);
+        reading.rows = planner.rows().into();
+        reading.face = planner.face();
+        Ok(reading)
+    }
+
+    /// Reads and stages the rows: while one thread stages, another reads on.
+    fn stage(&self, sheet: &Sheet, planner: &mut Planner) -> Result<Reading> {
         let mut reading = Reading::default();
         let (mut rows, mut row) = (sheet.rows()?, Row::default());
-        let has_plans = sheet.columns().plan.is_some();
+        let looks = Looks {
+            has_plans: sheet.columns().plan.is_some(),
+            is_known: planner.batch().is_some(),
+        };
         let read = || {
-            let portion = self.portion(&mut rows, &mut row, has_plans, &mut reading)?;
+            let portion = self.portion(&mut rows, &mut row, looks, &mut reading)?;
             Ok((!portion.rows.is_empty()).then_some(portion))
         };
         pipeline::run_ahead(read, |portion: Portion<'_>| {
@@ -118,32 +128,37 @@ impl Terms {
     }
 
     /// Reads all rows once more, to tell everything that a [`Reading`] keeps the first of.
-    pub fn retell(&self, sheet: &Sheet, tell: &mut dyn FnMut(Told<'_>)) -> Result<()> {
+    pub fn retell(&self, sheet: &Sheet, tell: &mut dyn FnMut(Told<'_>) -> Result<()>) -> Result<()> {
         let (mut rows, mut row) = (sheet.rows()?, Row::default());
         let has_plans = sheet.columns().plan.is_some();
         while rows.read(&mut row)? {
             let refusals = match row.entry() {
                 Err(refusals) => refusals,
                 Ok(entry) => {
-                    let against = self.priced(&entry, row.line, has_plans).err();
+                    let against = match self.priced(&entry, row.line, has_plans) {
+                        Ok(priced) => priced.against,
+                        Err(against) => Some(against),
+                    };
                     let remarks = entry.remarks.iter().filter(|_| against.is_none());
-                    remarks.for_each(|remark| tell(Told::Read(row.line, remark)));
+                    for remark in remarks {
+                        tell(Told::Read(row.line, remark))?;
+                    }
                     against.into_iter().map(|(refusal, _)| refusal).collect()
                 }
             };
             for refusal in &refusals {
-                tell(Told::Refused(refusal));
+                tell(Told::Refused(refusal))?;
             }
         }
         Ok(())
     }
 
-    /// The next rows that can be sent; none at the end of the sheet.
+    /// The next rows that can be sent, or may have been; none at the end of the sheet.
     fn portion(
         &self,
         rows: &mut Rows,
         row: &mut Row,
-        has_plans: bool,
+        looks: Looks,
         reading: &mut Reading,
     ) -> Result<Portion<'_>> {
         let mut portion = Portion::default();
@@ -152,112 +167,64 @@ impl Terms {
             let entry = match row.entry() {
                 Ok(entry) => entry,
                 Err(refusals) => {
-                    reading.refuse(refusals, &Against::Sheet);
+                    reading.refuse(refusals, Against::Sheet);
                     continue;
                 }
             };
-            let (plan, amount) = match self.priced(&entry, row.line, has_plans) {
+            let may_be_an_order = looks.is_known || entry.reference.is_some();
+            let priced = match self.priced(&entry, row.line, looks.has_plans) {
+                Ok(Priced {
+                    against: Some(against),
+                    ..
+                }) if !may_be_an_order => Err(against),
+                priced => priced,
+            };
+            let Priced {
+                offer,
+                amount,
+                against,
+            } = match priced {
                 Ok(priced) => priced,
                 Err((refusal, against)) => {
-                    reading.refuse(vec![refusal], &against);
+                    reading.refuse(vec![refusal], against);
                     continue;
                 }
             };
-            reading.take(&entry, row.line, plan, amount);
+            if against.is_none() {
+                reading.take(&entry, row.line, &offer);
+            }
             write_cells(row, &mut portion.cells);
             portion.rows.push(PricedRow {
                 number,
                 entry,
-                plan,
+                offer,
                 amount,
+                refused: against.map(|(refusal, against)| written(&refusal, against)),
                 cells_end: portion.cells.len(),
             });
         }
         Ok(portion)
     }
+}
 
-    /// The plan whose code is the same but for its case, or at most two letters away. It is named, never taken.
-    fn nearest(&self, code: &PlanCode) -> Option<&Plan> {
-        let typed = code.as_str().to_lowercase();
-        let distance = |plan: &&Plan| strsim::damerau_levenshtein(&typed, &plan.code.as_str().to_lowercase());
-        let nearest = self.catalogue.plans.iter().min_by_key(distance)?;
-        let is_near = distance(&nearest) <= LETTERS_AWAY_MAX && typed.len() > 2 * LETTERS_AWAY_MAX;
-        is_near.then_some(nearest)
-    }
+/// What decides how rows are looked at.
+#[derive(Clone, Copy)]
+struct Looks {
+    /// Whether the sheet has a column of plans.
+    has_plans: bool,
+    /// Whether the batch is known: then its rows may be orders already.
+    is_known: bool,
+}
 
-    /// The plan of a row and its amount by that plan.
-    fn priced(
-        &self,
-        entry: &Entry,
-        line: u64,
-        has_plans: bool,
-    ) -> std::result::Result<(&Plan, Amount), (Refusal, Against)> {
-        let refuse = |column: &str, value: String, reason: String, against| {
-            let refusal = Refusal {
-                line,
-                column: column.to_owned(),
-                value,
-                reason,
-            };
-            (refusal, against)
-        };
-        let asked = entry.plan.as_ref().or(self.plan.as_ref());
-        let plan = match asked {
-            None if has_plans => {
-                let reason =
-                    "the plan is empty; fill the cell, or give a plan for all such rows with `--plan`";
-                return Err(refuse("plan", String::new(), reason.to_owned(), Against::Sheet));
-            }
-            None | Some(PlanCell::Auto) => self.catalogue.prepaid_for(&entry.phone).ok_or_else(|| {
-                let operator = Operator::of(&entry.phone);
-                let reason = format!("the catalogue has no prepaid plan of {operator} for this number");
-                refuse("plan", "auto".to_owned(), reason, Against::Catalogue)
-            })?,
-            Some(PlanCell::Code(code)) => self.catalogue.find(code).ok_or_else(|| {
-                let meant = self
-                    .nearest(code)
-                    .map(|plan| format!(" (did you mean `{}`?)", plan.code));
-                let reason = format!(
-                    "there is no such plan{}; `oneclick plans --all` shows every plan",
-                    meant.unwrap_or_default()
-                );
-                refuse("plan", code.to_string(), reason, Against::Catalogue)
-            })?,
-        };
-        if !plan.enabled {
-            let reason = "the plan can't be sold just now; `oneclick plans` shows those that can";
-            return Err(refuse(
-                "plan",
-                plan.code.to_string(),
-                reason.to_owned(),
-                Against::Catalogue,
-            ));
-        }
-        let asked = entry.amount.or(self.amount);
-        let amount = plan.price.settle(asked).map_err(|error| {
-            let value = asked.map(|amount| amount.to_string()).unwrap_or_default();
-            let mend = if asked.is_none() {
-                "; fill the cell, or give an amount for all such rows with `--amount`"
-            } else {
-                ""
-            };
-            let reason = format!("{error} (`{}`){mend}", plan.code);
-            // A missing amount is the sheet's fault, whatever the catalogue says.
-            let against = if asked.is_none() {
-                Against::Sheet
-            } else {
-                Against::Catalogue
-            };
-            refuse("amount", value, reason, against)
-        })?;
-        match self.max_per_send {
-            Some(cap) if amount > cap => {
-                let reason = format!("it would pass `max_per_send` of {} DZD", cap.grouped());
-                Err(refuse("amount", amount.to_string(), reason, Against::Cap))
-            }
-            _ => Ok((plan, amount)),
-        }
-    }
+/// A refusal as the planner keeps it.
+fn written(refusal: &Refusal, against: Against) -> String {
+    let Refusal {
+        column,
+        value,
+        reason,
+        ..
+    } = refusal;
+    serde_json::to_string(&(against, column, value, reason)).unwrap_or_default()
 }
 
 /// Rows that are read and priced, and not yet staged.
@@ -271,8 +238,10 @@ struct Portion<'t> {
 struct PricedRow<'t> {
     number: u32,
     entry: Entry,
-    plan: &'t Plan,
+    offer: Offer<'t>,
     amount: Amount,
+    /// What stands against sending it.
+    refused: Option<String>,
     /// Where its cells end.
     cells_end: usize,
 }
@@ -289,12 +258,13 @@ impl Portion<'_> {
                 row: row.number,
                 reference: row.entry.reference.as_ref(),
                 phone: &row.entry.phone,
-                plan: &row.plan.code,
-                operator: &row.plan.operator,
+                plan: row.offer.code(),
+                operator: row.offer.operator(),
                 amount: row.amount,
-                cost: row.plan.cost_of(row.amount),
+                cost: row.offer.cost_of(row.amount),
                 note: row.entry.note.as_deref(),
                 cells: self.cells.get(from..row.cells_end).unwrap_or_default(),
+                refused: row.refused.as_deref(),
             })?;
             from = row.cells_end;
         }
@@ -303,7 +273,23 @@ impl Portion<'_> {
 }
 
 impl Reading {
-    fn refuse(&mut self, refusals: Vec<Refusal>, against: &Against) {
+    /// A row that is none of the orders that there are already, and that the terms stand against.
+    fn refuse_sending(&mut self, line: u32, written: &str) {
+        let Ok((against, column, value, reason)) = serde_json::from_str(written) else {
+            // Nothing but `written` writes it.
+            self.bad += 1;
+            return;
+        };
+        let refusal = Refusal {
+            line: line.into(),
+            column,
+            value,
+            reason,
+        };
+        self.refuse(vec![refusal], against);
+    }
+
+    fn refuse(&mut self, refusals: Vec<Refusal>, against: Against) {
         self.bad += 1;
         match against {
             Against::Sheet => {}
@@ -315,9 +301,7 @@ impl Reading {
         self.refusals.extend(refusals.into_iter().take(room));
     }
 
-    fn take(&mut self, entry: &Entry, line: u64, plan: &Plan, amount: Amount) {
-        self.rows += 1;
-        self.face += u64::from(amount.dinars());
+    fn take(&mut self, entry: &Entry, line: u64, offer: &Offer<'_>) {
         for (place, remark) in entry.remarks.iter().enumerate() {
             let (count, kept) = match remark.kind {
                 RemarkKind::Repaired => (&mut self.repaired, &mut self.repairs),
@@ -335,18 +319,18 @@ impl Reading {
         // A plan of the operator that the sheet names is what the sheet wants.
         if let Some(named) = &entry.operator
             && !named.fits(&entry.phone)
-            && plan.operator != *named
+            && offer.operator() != named
         {
             self.contradicted += 1;
             if self.contradictions.len() < KEPT_MAX {
-                let (phone, plan) = (entry.phone.clone(), plan.code.to_string());
+                let (phone, plan) = (entry.phone.clone(), offer.code().to_string());
                 self.contradictions.push((line, named.clone(), phone, plan));
             }
         }
-        if !plan.operator.fits(&entry.phone) {
+        if !offer.operator().fits(&entry.phone) {
             self.misfits += 1;
             self.misfit
-                .get_or_insert_with(|| (line, entry.phone.clone(), plan.code.to_string()));
+                .get_or_insert_with(|| (line, entry.phone.clone(), offer.code().to_string()));
         }
     }
 }

@@ -63,9 +63,10 @@ fn planned_with(ledger: &Ledger, refs: &[Option<&str>]) -> std::result::Result<B
             cost: None,
             note: None,
             cells: "[]",
+            refused: None,
         })?;
     }
-    planner.resolve(Timestamp::UNIX_EPOCH)?;
+    planner.resolve(Timestamp::UNIX_EPOCH, &mut |_, _| {})?;
     let sheet = NewSheet {
         file: "november.csv".to_owned(),
         header: Vec::new(),

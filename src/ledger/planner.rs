@@ -37,6 +37,8 @@ pub struct StagedRow<'a> {
     pub note: Option<&'a str>,
     /// The caller's cells, as a JSON array.
     pub cells: &'a str,
+    /// Why it must not be sent, in words of the caller's: it is left out, unless it is an order already.
+    pub refused: Option<&'a str>,
 }
 
 /// What the ledger says of a staged row.
@@ -107,6 +109,7 @@ pub struct Planner {
     /// The face value of all rows, in dinars.
     face: i64,
     has_own_refs: bool,
+    has_refused: bool,
     /// The ref of the last row while every row has one of the caller's, each behind the one before: then none stands
     /// twice, and nobody need look for those that do. None once that is not so.
     last_of_sorted_refs: Option<Ref>,
@@ -126,6 +129,7 @@ const STAGING: &str = "
         note     TEXT,
         cells    TEXT NOT NULL,
         own_ref  INTEGER NOT NULL,
+        refused  TEXT,
         again    INTEGER NOT NULL DEFAULT 0,
         order_id INTEGER,
         -- `again`, `clash`, or the state of the order that it is.
@@ -157,6 +161,7 @@ impl Ledger {
             rows: 0,
             face: 0,
             has_own_refs: false,
+            has_refused: false,
             last_of_sorted_refs: None,
             has_marks: false,
         })
@@ -172,6 +177,7 @@ impl Planner {
         };
         let reference = row.reference.or(derived.as_ref()).map(Ref::as_str);
         self.has_own_refs |= row.reference.is_some();
+        self.has_refused |= row.refused.is_some();
         let before = self.last_of_sorted_refs.take();
         self.last_of_sorted_refs = row
             .reference
@@ -182,8 +188,8 @@ impl Planner {
         let cost = row.cost.map(|cost| cost.to_string());
         self.connection
             .prepare_cached(
-                "INSERT INTO staged (row, ref, phone, plan, operator, amount, cost, note, cells, own_ref) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                "INSERT INTO staged (row, ref, phone, plan, operator, amount, cost, note, cells, own_ref, refused) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             )?
             .execute(params![
                 row.row,
@@ -196,6 +202,7 @@ impl Planner {
                 row.note,
                 row.cells,
                 row.reference.is_some(),
+                row.refused,
             ])?;
         Ok(())
     }
@@ -203,6 +210,19 @@ impl Planner {
     /// How many rows are staged.
     pub fn rows(&self) -> u32 {
         self.rows
+    }
+
+    /// Their face value, in dinars.
+    pub fn face(&self) -> u64 {
+        u64::try_from(self.face).unwrap_or_default()
+    }
+
+    /// Whether a line of the sheet is staged.
+    pub fn has(&self, line: u64) -> Result<bool> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM staged WHERE row = ?1)")?;
+        Ok(statement.query_row([i64::try_from(line).unwrap_or(i64::MAX)], |row| row.get(0))?)
     }
 
     /// The batch, where there is one already.

@@ -51,9 +51,10 @@ fn staged(ledger: &Ledger) -> std::result::Result<Planner, Failed> {
             cost: None,
             note: None,
             cells: "[]",
+            refused: None,
         })?;
     }
-    planner.resolve(Timestamp::UNIX_EPOCH)?;
+    planner.resolve(Timestamp::UNIX_EPOCH, &mut |_, _| {})?;
     Ok(planner)
 }
 

@@ -140,8 +140,8 @@ impl Shop {
                     return Ok(());
                 }
                 let mut planner = desk.ledger.planner(&self.account, &self.label)?;
-                let reading = terms.stage(&sheet, &mut planner)?;
-                planner.resolve(earlier(self.clock.now(), REPEAT_WINDOW))?;
+                let since = earlier(self.clock.now(), REPEAT_WINDOW);
+                let reading = terms.plan(&sheet, &mut planner, since)?;
                 life.step().await;
                 let batch = planner.store(&NewSheet {
                     file: "sheet.csv".to_owned(),

@@ -285,3 +285,64 @@ fn a_sheet_that_changes_while_it_is_looked_at_is_not_sent() {
     november.send().expect_exit(0);
     november.expect_each_paid_once();
 }
+
+/// What the catalogue no longer sells was sold before: those rows are done, and the others are told apart from them.
+#[test]
+fn rows_that_are_paid_need_nothing_of_todays_catalogue() {
+    let shop = Shop::open();
+    let november = shop
+        .sheet("november.csv")
+        .columns("phone,amount,note")
+        .row("0778037340,8000,Amina")
+        .row("0778037341,500,Karim");
+    november.send().expect_exit(0).expect_posts(2);
+    // There a send takes 5 000 DZD at most.
+    shop.provider.set_switch("catalogue=guide");
+    shop.run(&["plans", "--refresh"]).expect_exit(0);
+    november.send().expect_exit(0).expect_posts(2);
+    let november = november.row("0778037342,6000,Lina").row("0778037343,300,Omar");
+    for more in [&["--yes"][..], &["--yes", "-v"]] {
+        let refused = november.typed(more).expect_exit(2).expect_posts(2);
+        assert!(refused.stderr.contains("line 4"), "{refused:?}");
+        assert!(!refused.stderr.contains("line 2"), "{refused:?}");
+    }
+    let ended = november
+        .batch(&["--yes", "--skip-bad"])
+        .expect_exit(0)
+        .expect_posts(3);
+    let (json, records) = (ended.json(), shop.records("november.results.csv"));
+    assert_eq!(json["left_out"]["bad"], 1, "{json}");
+    assert_eq!(json["face"], 8800, "{json}");
+    let notes: Vec<_> = records.iter().map(|record| record["note"].as_str()).collect();
+    assert_eq!(notes, ["Amina", "Karim", "Omar"], "{records:?}");
+}
+
+/// The same with a cap that was lowered.
+#[test]
+fn rows_that_are_paid_are_above_no_cap() {
+    let shop = Shop::open();
+    let november = shop
+        .sheet("november.csv")
+        .columns("phone,amount,note")
+        .row("0778037340,900,Amina")
+        .row("0778037341,500,Karim");
+    november.send().expect_exit(0).expect_posts(2);
+    let shop_now = shop.set("ONECLICKDZ_MAX_PER_SEND", "600");
+    let text = "phone,amount,note\n0778037341,500,Karim\n0778037340,900,Amina\n0778037342,700,Lina\n0778037343,300,Omar\n";
+    std::fs::write(shop_now.home().join("november.csv"), text).or_fail("it can't be written");
+    let refused = shop_now
+        .batch(&["november.csv", "--yes", "-o", "json"])
+        .expect_exit(9)
+        .expect_error("max_per_send")
+        .expect_posts(2);
+    assert!(refused.stderr.contains("line 4"), "{refused:?}");
+    assert!(!refused.stderr.contains("line 3"), "{refused:?}");
+    shop_now
+        .batch(&["november.csv", "--yes", "--skip-bad"])
+        .expect_exit(0)
+        .expect_posts(3);
+    let records = shop_now.records("november.results.csv");
+    let mut notes: Vec<_> = records.iter().map(|record| record["note"].as_str()).collect();
+    notes.sort_unstable();
+    assert_eq!(notes, ["Amina", "Karim", "Omar"], "{records:?}");
+}

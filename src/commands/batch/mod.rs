@@ -381,9 +381,9 @@ impl Job<'_> {
     fn stage(&self, connected: &Connected, terms: &Terms) -> Result<Planned> {
         let desk = &connected.desk;
         let mut planner = desk.ledger.planner(&desk.account, &self.label)?;
-        let reading = terms.stage(&self.sheet, &mut planner)?;
         let window = self.session.config.repeat_window.value.duration();
-        planner.resolve(crate::clock::earlier(self.session.clock.now(), window))?;
+        let since = crate::clock::earlier(self.session.clock.now(), window);
+        let reading = terms.plan(&self.sheet, &mut planner, since)?;
         Ok(Planned::Staged(Box::new(planner), reading))
     }
 

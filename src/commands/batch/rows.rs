@@ -17,9 +17,14 @@ pub(super) fn check(job: &Job<'_>, terms: &Terms, planned: &Planned) -> Result<u
     };
     let (sending, printer) = (job.sending, &job.session.printer);
     if printer.verbosity() > 0 {
-        terms.retell(&job.sheet, &mut |told| match told {
-            Told::Read(line, remark) => printer.note(&repair(line, remark)),
-            Told::Refused(refusal) => printer.warn(&line_of(refusal)),
+        terms.retell(&job.sheet, &mut |told| {
+            match told {
+                Told::Read(line, remark) => printer.note(&repair(line, remark)),
+                // One that is staged all the same is an order already.
+                Told::Refused(refusal) if staged.has(refusal.line)? => {}
+                Told::Refused(refusal) => printer.warn(&line_of(refusal)),
+            }
+            Ok(())
         })?;
     } else {
         tell_changes(printer, reading);

@@ -13,8 +13,9 @@ const FOUND_AT_A_TIME: usize = 10_000;
 
 impl Planner {
     /// Holds the staged rows against each other and against the ledger: occurrences, orders that they are already,
-    /// refs that clash, repeats since `repeat_since`.
-    pub fn resolve(&mut self, repeat_since: Timestamp) -> Result<()> {
+    /// refs that clash, repeats since `repeat_since`. Rows that must not be sent, and that would be, are left out, line and
+    /// reason told to `refused`.
+    pub fn resolve(&mut self, repeat_since: Timestamp, refused: &mut dyn FnMut(u32, &str)) -> Result<()> {
         self.connection.execute_batch("COMMIT")?;
         self.connection.execute_batch("BEGIN")?;
         let has_twins = self.gather_twins()?;
@@ -27,6 +28,9 @@ impl Planner {
         }
         if self.has_own_refs || self.batch.is_some() {
             self.known_orders()?;
+        }
+        if self.has_refused {
+            self.leave_out_refused(refused)?;
         }
         if has_twins {
             self.mark_twins()?;
@@ -115,6 +119,26 @@ impl Planner {
                 return Ok(());
             }
         }
+    }
+
+    /// What stands against a row stands against sending it: one that is an order already is none to be mended.
+    fn leave_out_refused(&mut self, refused: &mut dyn FnMut(u32, &str)) -> Result<()> {
+        let which = format!("refused IS NOT NULL AND {TO_SEND}");
+        let mut statement = self.connection.prepare(&format!(
+            "SELECT row, amount, refused FROM staged WHERE {which} ORDER BY row"
+        ))?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            refused(
+                row.get(0)?,
+                row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?,
+            );
+            self.rows -= 1;
+            self.face -= row.get::<_, i64>(1)?;
+        }
+        self.connection
+            .execute(&format!("DELETE FROM staged WHERE {which}"), [])?;
+        Ok(())
     }
 
     /// The order that a row is already, and what that means for it.

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::client::Endpoint;
+use super::part::{Part, string_of};
 
 /// The longest that a `Retry-After` is obeyed (design, section 2).
 const RETRY_AFTER_MAX: Duration = Duration::from_mins(1);
@@ -31,7 +33,7 @@ impl Exchange {
     /// What the answer says about itself, such as how many pages there are.
     pub fn meta(&self) -> Option<&Value> {
         match &self.outcome {
-            Outcome::Answered(answer) => answer.envelope.as_ref()?.meta.as_ref(),
+            Outcome::Answered(answer) => answer.envelope.as_ref()?.meta.as_ref()?.value(),
             Outcome::NotSent(_) | Outcome::Lost(_) => None,
         }
     }
@@ -82,11 +84,11 @@ pub struct Envelope {
     /// Whether it says that the call succeeded.
     pub success: Option<bool>,
     /// What was asked for.
-    pub data: Option<Value>,
+    pub data: Option<Part>,
     /// What went wrong.
     pub error: Option<ErrorBody>,
     /// Pagination may be here.
-    pub meta: Option<Value>,
+    pub meta: Option<Part>,
     /// What the provider's support asks for.
     pub request_id: Option<String>,
 }
@@ -106,36 +108,39 @@ impl Envelope {
     /// Reads a body; none unless it is an object with a `success` flag, an `error` with a code, or `data`. The
     /// router's own 404 has none of them (API facts, 2.3), and must not be taken for an answer about an order.
     pub fn read(body: &str) -> Option<Self> {
-        let parts: Parts = serde_json::from_str(body).ok()?;
-        let success = parts.success.as_ref().and_then(Value::as_bool);
-        let error = parts.error.as_ref().and_then(ErrorBody::read);
-        let has_data = parts
-            .data
-            .as_ref()
-            .is_some_and(|data| data.is_object() || data.is_array());
-        if success.is_none() && error.is_none() && !has_data {
+        let parts: Parts<'_> = serde_json::from_str(body).ok()?;
+        let success = parts
+            .success
+            .and_then(|success| serde_json::from_str(success.get()).ok());
+        let error = match parts.error {
+            // Of an error that can't be read nobody knows what it says.
+            Some(error) => ErrorBody::read(&serde_json::from_str(error.get()).ok()?),
+            None => None,
+        };
+        let data = parts.data.map(Part::of);
+        if success.is_none() && error.is_none() && !data.as_ref().is_some_and(Part::is_nested) {
             return None;
         }
-        let inner = parts.meta.as_ref().and_then(|meta| meta.get("requestId"));
-        let request_id = text_of(parts.request_id.as_ref()).or_else(|| text_of(inner));
+        let meta = parts.meta.map(Part::of);
+        let inner = || text_of(meta.as_ref()?.value()?.get("requestId"));
         Some(Self {
             success,
-            data: parts.data.filter(|data| !data.is_null()),
+            request_id: parts.request_id.and_then(string_of).or_else(inner),
+            data: data.filter(|data| !data.is_null()),
             error,
-            meta: parts.meta,
-            request_id,
+            meta,
         })
     }
 }
 
 /// The parts of an object that may be an envelope, each as it is; of one that stands there twice the last.
 #[derive(Debug, Default)]
-struct Parts {
-    success: Option<Value>,
-    data: Option<Value>,
-    error: Option<Value>,
-    meta: Option<Value>,
-    request_id: Option<Value>,
+struct Parts<'b> {
+    success: Option<&'b RawValue>,
+    data: Option<&'b RawValue>,
+    error: Option<&'b RawValue>,
+    meta: Option<&'b RawValue>,
+    request_id: Option<&'b RawValue>,
 }
 
 /// The name of a part. Most bodies have no other, so none of them is copied.
@@ -151,7 +156,7 @@ enum PartName {
     Other,
 }
 
-impl<'de> serde::Deserialize<'de> for Parts {
+impl<'de> serde::Deserialize<'de> for Parts<'de> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(PartsVisitor)
     }
@@ -160,13 +165,13 @@ impl<'de> serde::Deserialize<'de> for Parts {
 struct PartsVisitor;
 
 impl<'de> serde::de::Visitor<'de> for PartsVisitor {
-    type Value = Parts;
+    type Value = Parts<'de>;
 
     fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("an object")
     }
 
-    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut object: A) -> Result<Parts, A::Error> {
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut object: A) -> Result<Parts<'de>, A::Error> {
         let mut parts = Parts::default();
         while let Some(name) = object.next_key()? {
             let part = match name {
@@ -189,7 +194,9 @@ impl<'de> serde::de::Visitor<'de> for PartsVisitor {
 impl Envelope {
     /// When the provider wrote it (`meta.timestamp`), where it says so.
     pub(super) fn timestamp(&self) -> Option<Timestamp> {
-        text_of(self.meta.as_ref()?.get("timestamp"))?.parse().ok()
+        text_of(self.meta.as_ref()?.value()?.get("timestamp"))?
+            .parse()
+            .ok()
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::answer::{Answer, Envelope, Exchange, Outcome, http_date, retry_after};
 use super::limiter::Limiter;
+use super::part::Part;
 use super::redact::Redactor;
 use crate::clock::Clock;
 
@@ -494,8 +495,13 @@ impl Client {
     /// nothing of the key in it.
     fn shown_envelope(&self, mut envelope: Envelope, is_plain: bool) -> Envelope {
         if !is_plain {
-            for part in [&mut envelope.data, &mut envelope.meta].into_iter().flatten() {
-                self.redactor.clean_value(part);
+            for part in [&mut envelope.data, &mut envelope.meta] {
+                // What can't be read can't be cleaned either.
+                *part = part.take().and_then(|part| {
+                    let mut value = part.value()?.clone();
+                    self.redactor.clean_value(&mut value);
+                    Some(Part::of_value(value))
+                });
             }
             envelope.request_id = envelope.request_id.map(|id| self.redactor.cleaned(id));
         }

@@ -91,9 +91,9 @@ pub fn read_data(exchange: &Exchange) -> Result<&Value, Fault> {
         });
     };
     match (&envelope.error, &envelope.data) {
-        (None, Some(data)) if (200..300).contains(&answer.status) && envelope.success != Some(false) => {
-            Ok(data)
-        }
+        (None, Some(data)) if (200..300).contains(&answer.status) && envelope.success != Some(false) => data
+            .value()
+            .ok_or_else(|| Fault::Unclear("the answer can't be read".to_owned())),
         (Some(error), _)
             if answer.status == 404 && error.code == "NOT_FOUND" && !names_a_route(&error.message) =>
         {

@@ -8,6 +8,7 @@ mod client;
 mod entries;
 mod fault;
 mod limiter;
+mod part;
 mod redact;
 mod sending;
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub use client::{CallCounts, Client, ClientError, ClientOptions, Endpoint};
 pub use entries::{EntryPage, read_entries};
 pub use fault::{AuthFault, Fault, read_data};
 pub use limiter::{Limiter, Rate};
+pub use part::Part;
 pub use redact::withhold;
 pub use redact::without_key;
 pub(crate) use sending::refuses_the_request;

@@ -140,11 +140,27 @@ const IDENTIFYING: [&str; 11] = [
 #[derive(Debug, Clone)]
 pub(super) struct Redactor {
     key: SecretString,
+    finder: KeyFinder,
+}
+
+/// Finds the key as it is: made once, since every answer is searched for it.
+#[derive(Clone)]
+struct KeyFinder(memchr::memmem::Finder<'static>);
+
+impl std::fmt::Debug for KeyFinder {
+    /// Without the key.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("KeyFinder")
+    }
 }
 
 impl Redactor {
     pub fn new(key: SecretString) -> Self {
-        Self { key }
+        let finder = memchr::memmem::Finder::new(key.expose_secret()).into_owned();
+        Self {
+            key,
+            finder: KeyFinder(finder),
+        }
     }
 
     /// The text without the key, in every spelling that JSON, URLs and HTML give its characters.
@@ -164,13 +180,29 @@ impl Redactor {
 
     /// Whether a text surely holds nothing of the key, in no spelling and not cut off at its end.
     pub fn is_plain(&self, text: &str) -> bool {
-        is_plain(text, self.key.expose_secret(), PART_OF_KEY)
+        self.has_nothing(text, PART_OF_KEY)
+    }
+
+    /// Whether a text needs no walk: it has no escape in it, not the key, and no beginning of it at its end.
+    fn has_nothing(&self, text: &str, part: usize) -> bool {
+        let (text, key) = (text.as_bytes(), self.key.expose_secret().as_bytes());
+        let ends_in_key = || {
+            // Few of the beginnings end as the text does: the others are not compared.
+            let last = text.last();
+            let ends_alike = (part..key.len()).filter(|length| key[..*length].last() == last);
+            ends_alike
+                .map(|length| &key[..length])
+                .any(|beginning| text.ends_with(beginning))
+        };
+        // What an escape begins with.
+        let has_escapes = memchr::memchr3(b'\\', b'%', b'&', text).is_some();
+        !has_escapes && self.finder.0.find(text).is_none() && !ends_in_key()
     }
 
     /// `part`: from how many characters on the beginning of the key counts as the key, at the text's end.
     fn without_key(&self, text: String, part: usize) -> String {
         let key = self.key.expose_secret();
-        if key.is_empty() || !holds(Rule::KeyWithheld) || is_plain(&text, key, part) {
+        if key.is_empty() || !holds(Rule::KeyWithheld) || self.has_nothing(&text, part) {
             return text;
         }
         replaced(&text, |rest| behind_key(rest, key, part, |a, b| a == b))
@@ -206,26 +238,18 @@ pub fn without_key(key: &SecretString, text: &str) -> String {
     Redactor::new(key.clone()).clean(text)
 }
 
-/// Whether a text surely holds nothing of the key, so that it needs no walk: it has no escape in it, not the key, and
-/// no beginning of it at its end.
-fn is_plain(text: &str, key: &str, part: usize) -> bool {
-    let (text, key) = (text.as_bytes(), key.as_bytes());
-    let ends_in_key = || {
-        // Few of the beginnings end as the text does: the others are not compared.
-        let last = text.last();
-        let ends_alike = (part..key.len()).filter(|length| key[..*length].last() == last);
-        ends_alike
-            .map(|length| &key[..length])
-            .any(|beginning| text.ends_with(beginning))
-    };
-    let is_introducer = |byte: &u8| matches!(byte, b'\\' | b'%' | b'&');
-    // What an escape begins with is looked for in the bytes: every answer is read to its end.
-    !text.iter().any(is_introducer) && memchr::memmem::find(text, key).is_none() && !ends_in_key()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_key_is_not_shown_with_what_looks_for_it() {
+        let redactor = Redactor::new(SecretString::from("0d7ecb12-aaaa-bbbb".to_owned()));
+        let shown = format!("{redactor:?}");
+        for key in ["0d7ecb12", "48, 100, 55"] {
+            assert!(!shown.contains(key), "{shown}");
+        }
+    }
 
     #[test]
     fn the_key_is_taken_out_in_every_spelling() {

@@ -88,20 +88,22 @@ fn classify_answer(answer: &Answer, reference: &Ref) -> SendAnswer {
 
 /// An acceptance under another ref is the answer to another request: a cache or a proxy has mixed them up.
 fn accepted(envelope: &Envelope, reference: &Ref) -> SendAnswer {
-    let data = envelope.data.as_ref();
-    let text = |name| data.and_then(|data| wire::text(data, name));
-    let stored_ref = text("topupRef");
+    let told = envelope
+        .data
+        .as_ref()
+        .map(|data| data.texts(["topupRef", "topupId", "newBalance"]));
+    let [stored_ref, id, balance] = told.unwrap_or_default();
     if stored_ref
         .as_ref()
         .is_some_and(|theirs| !reference.may_be_meant_by(theirs))
     {
         return SendAnswer::Unknown("the answer is about another ref".to_owned());
     }
-    match text("topupId").and_then(|id| TopupId::new(&id)) {
+    match id.and_then(|id| TopupId::new(&id)) {
         Some(id) => SendAnswer::Accepted {
             id,
             stored_ref,
-            balance: data.and_then(|data| wire::money(data, "newBalance")),
+            balance: balance.and_then(|balance| balance.parse().ok()),
         },
         None => SendAnswer::Unknown("the answer says success but names no `topupId`".to_owned()),
     }

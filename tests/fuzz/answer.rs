@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use oneclick::api::{
-    Client, ClientOptions, Exchange, Fault, Outcome, SendAnswer, catalogue_json, classify_send, read_balance,
-    read_catalogue, read_data, read_identity, read_page, read_seen,
+    Client, ClientOptions, Exchange, Fault, Outcome, Part, SendAnswer, catalogue_json, classify_send,
+    read_balance, read_catalogue, read_data, read_identity, read_page, read_seen,
 };
 use oneclick::clock::Clock;
 use oneclick::domain::Ref;
@@ -349,8 +349,9 @@ fn hides_the_key(exchange: &Exchange) {
             error.message,
             envelope.request_id.clone().unwrap_or_default(),
         ]);
-        let values = [&envelope.data, &envelope.meta, &error.details];
-        shown.extend(values.into_iter().flatten().map(Value::to_string));
+        let parts = [&envelope.data, &envelope.meta].into_iter().flatten();
+        let values = parts.filter_map(Part::value).chain(&error.details);
+        shown.extend(values.map(Value::to_string));
     }
     for text in shown {
         assert!(!plain(&text).contains(KEY), "the key is shown: {text:?}");

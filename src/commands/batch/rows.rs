@@ -70,7 +70,7 @@ pub(super) fn check(job: &Job<'_>, terms: &Terms, planned: &Planned) -> Result<u
         (Kind::Usage, "bad_rows")
     };
     let hint = if reading.rows > clashing {
-        "mend these rows and run the command again, or send the others with `--skip-bad`"
+        "mend what is wrong and run the command again, or send the others with `--skip-bad`"
     } else {
         "mend the rows and run the command again"
     };

@@ -161,6 +161,7 @@ pub async fn run(
         doubt: Doubt::default(),
         working: HashMap::new(),
         recoveries: 0,
+        has_sent_again: false,
         found,
         finds,
         cursor,
@@ -225,6 +226,8 @@ struct Engine<'a> {
     working: HashMap<Ref, State>,
     /// How many of them are asked for.
     recoveries: usize,
+    /// Whether some may have been sent again since the last claim.
+    has_sent_again: bool,
     found: mpsc::Sender<Found>,
     finds: mpsc::Receiver<Found>,
     cursor: ClaimCursor,
@@ -364,8 +367,9 @@ impl Engine<'_> {
         Ok(has_some)
     }
 
+    /// Rows that are only asked about any more are not being sent.
     fn phase(&self) -> Phase {
-        let is_sending = (self.is_open() || self.out > 0) && !self.is_holding();
+        let is_sending = (self.is_open() || self.out > self.open) && !self.is_holding();
         if is_sending {
             Phase::Sending
         } else {

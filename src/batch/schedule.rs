@@ -15,8 +15,8 @@ const PAGES_MAX: u64 = 3;
 /// longer than others.
 const BESIDE: u64 = 30;
 /// What a send earns for questions, and what a question costs: at least 95 of 100 calls are sends.
-const EARNED_BY_SEND: u64 = 4;
-const CALL_COSTS: u64 = 100;
+const EARNED_BY_SEND: i64 = 4;
+const CALL_COSTS: i64 = 100;
 /// How much of the usual life of an order passes before the last ones are asked about, in tenths of `poll_interval`:
 /// the provider takes about 16 s, and asks for an interval of 5 s (API facts, 7 and 8).
 const LIFE_TENTHS: u32 = 34;
@@ -28,7 +28,8 @@ pub(super) struct Schedule {
     is_paced: bool,
     poll_interval: Duration,
     settle_delay: Duration,
-    credit: u64,
+    /// In debt where a sweep took more than was earned: then the next one waits.
+    credit: i64,
     accepted_since: u64,
     /// How many were accepted between the last two sweeps.
     fresh: Option<u64>,
@@ -36,6 +37,8 @@ pub(super) struct Schedule {
     beside: u64,
     last_accept: Option<Instant>,
     last_sweep: Option<Instant>,
+    /// Whether a sweep has begun behind the last row.
+    is_settling: bool,
     lost_at: Option<Instant>,
 }
 
@@ -60,6 +63,7 @@ impl Schedule {
             beside: BESIDE,
             last_accept: None,
             last_sweep: None,
+            is_settling: false,
             lost_at: None,
         }
     }
@@ -81,7 +85,8 @@ impl Schedule {
     }
 
     /// A sweep has begun.
-    pub(super) fn begins(&mut self, now: Instant) {
+    pub(super) fn begins(&mut self, phase: Phase, now: Instant) {
+        self.is_settling = phase == Phase::Settling;
         // The first one shows nothing of orders that an earlier one has left.
         self.fresh = self.last_sweep.map(|_| self.accepted_since);
         self.last_sweep = Some(now);
@@ -91,7 +96,8 @@ impl Schedule {
 
     /// A sweep has ended, that took so many calls and showed so many rows.
     pub(super) fn swept(&mut self, calls: u64, rows: u64) {
-        self.credit = self.credit.saturating_sub(calls * CALL_COSTS);
+        let calls = i64::try_from(calls).unwrap_or(i64::MAX);
+        self.credit = self.credit.saturating_sub(calls.saturating_mul(CALL_COSTS));
         // One that came for lost rows is no measure.
         if let Some(fresh) = self.fresh.filter(|fresh| *fresh >= WORTH_A_PAGE) {
             self.beside = rows.saturating_sub(fresh);
@@ -106,9 +112,14 @@ impl Schedule {
         fresh(enough.unwrap_or(PAGES_MAX)).max(WORTH_A_PAGE)
     }
 
-    /// When the last sweep began.
-    pub(super) fn last_sweep(&self) -> Option<Instant> {
-        self.last_sweep
+    /// Whether a sweep is the first one behind the last row: it asks about everything once more.
+    pub(super) fn is_last_look(&self, phase: Phase) -> bool {
+        phase == Phase::Settling && !self.is_settling
+    }
+
+    /// When the sweep before began, whose questions are not asked again.
+    pub(super) fn before(&self, phase: Phase) -> Option<Instant> {
+        self.last_sweep.filter(|_| !self.is_last_look(phase))
     }
 
     /// How long an order is left alone before the first question about it.
@@ -191,7 +202,7 @@ mod tests {
                 .next(Phase::Sending, sends, false, 3000 - sends)
                 .is_some_and(|at| at <= Instant::now())
             {
-                schedule.begins(Instant::now());
+                schedule.begins(Phase::Sending, Instant::now());
                 schedule.swept(1, 80);
                 sweeps += 1;
             }
@@ -216,7 +227,7 @@ mod tests {
                 tokio::time::advance(Duration::from_millis(508)).await;
                 let due = schedule.next(Phase::Sending, 1, false, 1000);
                 if due.is_some_and(|at| at <= Instant::now()) {
-                    schedule.begins(Instant::now());
+                    schedule.begins(Phase::Sending, Instant::now());
                     let rows = since + beside;
                     last = rows.div_ceil(100);
                     schedule.swept(last, rows);
@@ -246,7 +257,7 @@ mod tests {
         let mut schedule = Schedule::new(true, POLL, SETTLE);
         let worth = schedule.worth();
         for rows in [500, 0] {
-            schedule.begins(Instant::now());
+            schedule.begins(Phase::Sending, Instant::now());
             schedule.swept(1, rows);
         }
         assert_eq!(schedule.worth(), worth);

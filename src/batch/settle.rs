@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::schedule::{Phase, Schedule};
-use super::sweeper::{self, Found, Task};
+use super::sweeper::{self, Found, Look, Task};
 use crate::domain::Order;
 use crate::ledger::{Batch, LedgerError};
 use crate::topup::{self, Asked, Desk, Standing, Trouble};
@@ -51,8 +51,8 @@ async fn swept(desk: &Desk, batch: &Batch) -> Result<Vec<Order>, Unsettled> {
     let schedule = Schedule::new(false, desk.pace.poll_interval, desk.pace.settle_delay);
     let task = Task {
         phase: Phase::Settling,
-        with_reviews: false,
         with_accepted: false,
+        look: Look::Last,
         is_wide: false,
         before: None,
     };

@@ -40,14 +40,25 @@ const GAP: Duration = Duration::from_secs(30);
 pub(super) struct Task {
     /// Whether rows are still being sent.
     pub phase: Phase,
-    /// Whether orders in review are asked about: once a run.
-    pub with_reviews: bool,
+    /// What is asked about besides what is due.
+    pub look: Look,
     /// Whether accepted orders are: not where nobody waits for them.
     pub with_accepted: bool,
     /// Whether a sweep of this run failed to show any order that must be there.
     pub is_wide: bool,
     /// When the sweep before began.
     pub before: Option<Instant>,
+}
+
+/// What is asked about once a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// The first look at what earlier runs have left: also at orders in review.
+    First,
+    /// At what is due.
+    Usual,
+    /// Behind the last row: also at lost rows that could not be settled. Their stretches reach from then until now.
+    Last,
 }
 
 /// What a sweep has found so far.
@@ -138,7 +149,11 @@ impl Sweep<'_> {
     async fn open_orders(&mut self) -> Result<()> {
         let (mut after, mut stretch) = (OpenRow::START, None::<Stretch>);
         loop {
-            let open = self.desk.ledger.open_rows(self.batch, after, CHUNK)?;
+            let with_given_up = self.task.look == Look::Last;
+            let open = self
+                .desk
+                .ledger
+                .open_rows(self.batch, after, CHUNK, with_given_up)?;
             let Some(last) = open.last() else { break };
             after = *last;
             for row in open {
@@ -172,7 +187,7 @@ impl Sweep<'_> {
         match row.state {
             // A request that was lost a moment ago may still be landing.
             State::Unknown => self.has_settled(row.updated_at),
-            State::InReview => self.task.with_accepted && self.task.with_reviews,
+            State::InReview => self.task.with_accepted && self.task.look == Look::First,
             State::Accepted if self.task.with_accepted => {
                 if self.is_to_come(row.sent_at) {
                     return true;
@@ -264,11 +279,15 @@ impl Sweep<'_> {
                 break;
             }
         }
-        if seen.is_empty() && stretch.accepted > 0 {
-            self.report.is_blind |= stretch.accepted > FEW;
-            return self.check_each(&stretch.rows, &seen).await;
-        }
         let is_settling = self.task.phase == Phase::Settling;
+        if seen.is_empty() && stretch.accepted > 0 {
+            self.report.is_blind |= is_whole && stretch.accepted > FEW;
+            // A list that can't be read may be readable later: until then questions don't take the place of sends.
+            if is_whole || is_settling {
+                self.check_each(&stretch.rows, &seen).await?;
+            }
+            return Ok(());
+        }
         if is_settling && is_whole && stretch.count <= KNOWN_MAX && seen.len() < stretch.count {
             return self.check_each(&stretch.rows, &seen).await;
         }

@@ -412,15 +412,23 @@ impl Ledger {
     }
 
     /// Open orders of a batch in the order in which they were sent, as far as a sweep must know them: those behind
-    /// `after`.
-    pub fn open_rows(&self, batch: &Batch, after: OpenRow, limit: u32) -> Result<Vec<OpenRow>> {
+    /// `after`. Of the lost ones those that this process asks about; with `given_up` also those that it could not settle.
+    pub fn open_rows(
+        &self,
+        batch: &Batch,
+        after: OpenRow,
+        limit: u32,
+        given_up: bool,
+    ) -> Result<Vec<OpenRow>> {
+        let owner = self.owner_name()?;
         let reader = self.reader();
         let mut statement = reader.prepare_cached(&format!(
             "SELECT id, state, sent_at, their_at, updated_at FROM orders {OPEN} AND batch_id = :batch \
-             AND sent_at >= :sent_at AND (sent_at > :sent_at OR id > :id) ORDER BY sent_at, id LIMIT :limit"
+             AND sent_at >= :sent_at AND (sent_at > :sent_at OR id > :id) AND (state <> 'unknown' OR owner = :owner OR :given_up) \
+             ORDER BY sent_at, id LIMIT :limit"
         ))?;
         let mut rows = statement.query(named_params! {
-            ":batch": batch.id,
+            ":batch": batch.id, ":owner": owner, ":given_up": given_up,
             ":sent_at": millis(after.sent_at), ":id": after.id, ":limit": limit,
         })?;
         let mut open = Vec::new();
@@ -469,7 +477,7 @@ impl Ledger {
             let mut statement = reader.prepare_cached(&format!(
                 "SELECT o.*, s.row AS sheet_row, s.cells AS cells FROM sheet_rows AS s JOIN (SELECT {ORDER_COLUMNS} FROM orders) AS o \
                  ON o.account = :account AND o.environment = :environment AND o.ref = s.ref \
-                 WHERE s.sheet_id = :sheet ORDER BY s.row"
+                 AND o.phone = s.phone AND o.plan = s.plan AND o.amount = s.amount WHERE s.sheet_id = :sheet ORDER BY s.row"
             ))?;
             let (account, environment) = account_of(&reader, batch.id)?;
             let mut rows = statement.query(

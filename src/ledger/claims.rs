@@ -65,6 +65,11 @@ impl ClaimCursor {
         }
     }
 
+    /// What was paid today is counted anew before the next claim: orders of other days were sent again today.
+    pub fn count_anew(&mut self) {
+        self.today = None;
+    }
+
     /// The last line of the sheet that may be claimed.
     fn last_row(&self) -> u32 {
         self.left.last_row.unwrap_or(u32::MAX)

@@ -144,16 +144,16 @@ fn a_batch_is_the_same_through_its_indexes_and_without_them() -> Outcome {
 
         let mut sent: Vec<_> = of_batch.iter().filter(|put| put.state.is_open()).collect();
         sent.sort_by_key(|put| (-(put.id / 2), put.id));
-        let open = ledger.open_rows(&batch, OpenRow::START, 1_000)?;
+        let open = ledger.open_rows(&batch, OpenRow::START, 1_000, true)?;
         let ids = |rows: &[OpenRow]| rows.iter().map(|row| row.id).collect::<Vec<_>>();
         let expected: Vec<_> = sent.iter().map(|put| put.id).collect();
         assert_eq!(ids(&open), expected);
         // Page by page.
         let (first, rest) = expected.split_at(5);
-        let page = ledger.open_rows(&batch, OpenRow::START, 5)?;
+        let page = ledger.open_rows(&batch, OpenRow::START, 5, true)?;
         assert_eq!(ids(&page), first);
         let last = *page.last().ok_or("no page")?;
-        assert_eq!(ids(&ledger.open_rows(&batch, last, 1_000)?), rest);
+        assert_eq!(ids(&ledger.open_rows(&batch, last, 1_000, true)?), rest);
 
         let unknown: Vec<_> = sent
             .iter()

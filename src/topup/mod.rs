@@ -220,13 +220,27 @@ pub struct Desk {
     pub pace: Pace,
 }
 
+/// How an order stands behind a change.
+enum Changed {
+    /// As the change has it.
+    Ours(Order),
+    /// As another process has written it.
+    Theirs(Order),
+}
+
 impl Desk {
     /// Writes a change of an order. When another process was faster, its version is the truth and is returned.
     async fn change(&self, order: &Order, change: Change) -> Result<Order> {
+        let (Changed::Ours(order) | Changed::Theirs(order)) = self.try_change(order, change).await?;
+        Ok(order)
+    }
+
+    /// The same, and whose version it is.
+    async fn try_change(&self, order: &Order, change: Change) -> Result<Changed> {
         let answered = change.why.clone();
         match self.ledger.change(order, change).await {
-            Ok(changed) => Ok(changed),
-            Err(LedgerError::Stale(_)) => self.reread(order),
+            Ok(changed) => Ok(Changed::Ours(changed)),
+            Err(LedgerError::Stale(_)) => Ok(Changed::Theirs(self.reread(order)?)),
             Err(source) => Err(Unrecorded {
                 source,
                 order: Some(Box::new(order.clone())),

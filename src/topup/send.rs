@@ -3,7 +3,8 @@
 use super::meaning::{ASKS_TO_WAIT, Meaning, Next, Patience};
 use super::recover::{Absence, Recovered};
 use super::{
-    Desk, Event, Halt, NOT_SENT, REF_TAKEN, Result, Standing, Tell, Trouble, server_time, take_attempt,
+    Changed, Desk, Event, Halt, NOT_SENT, REF_TAKEN, Result, Standing, Tell, Trouble, server_time,
+    take_attempt,
 };
 use crate::api::{Client, Exchange, classify_send};
 use crate::domain::{Intent, Money, Operator, Order, State};
@@ -202,7 +203,9 @@ impl Desk {
                 mut patience,
                 ..
             } = sent;
-            let order = self.change(&written.order, change).await?;
+            let changed = self.try_change(&written.order, change).await?;
+            let is_ours = matches!(changed, Changed::Ours(_));
+            let (Changed::Ours(order) | Changed::Theirs(order)) = changed;
             tell(&Event::Moved(&order));
             let (order, again, why) = match meaning.next {
                 Next::Stand(trouble, balance) => {
@@ -212,6 +215,8 @@ impl Desk {
                         balance,
                     });
                 }
+                // Who has taken the order over goes on with it. Its revision is no leave to send.
+                Next::Again(_) | Next::Recover { .. } if !is_ours => return Ok(Standing::of(order)),
                 Next::Again(pause) => {
                     tell(&Event::Waiting {
                         why: &meaning.why,
@@ -420,7 +425,8 @@ impl Desk {
         }
         match self.ledger.begin(new).await {
             Ok(Begun::Written(written)) => Ok(Ok(written)),
-            Ok(Begun::Exists(_) | Begun::Repeat(_) | Begun::OverCap(_)) | Err(LedgerError::Stale(_)) => {
+            Ok(Begun::Exists(_) | Begun::Repeat(_) | Begun::OverCap(_))
+            | Err(LedgerError::Stale(_) | LedgerError::Illegal(_)) => {
                 Ok(Err(Box::new(Standing::of(self.reread(order)?))))
             }
             Err(source) => Err(source.into()),

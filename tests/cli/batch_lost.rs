@@ -1,8 +1,8 @@
 //! Rows whose answers were lost, when their batch goes on: what is sent again is consented to like anything else, and no
 //! more often than an order may be sent.
 
-use crate::sheet::{Sheet, number};
-use crate::support::{OrFail, Shop};
+use crate::sheet::{Paid, Sheet, number};
+use crate::support::{OrFail, PHONE, PLAN, Shop};
 
 /// Eight rows of 100 DZD that were on their way when their process was killed, and that the provider has never seen.
 fn cut_off(shop: &Shop) -> Sheet<'_> {
@@ -299,5 +299,65 @@ fn a_row_that_was_put_off_does_not_count_as_sent() {
     assert!(
         message.contains("sent 3 times, and the provider knows of none"),
         "{unknown}"
+    );
+}
+
+/// A row whose answer was lost may have to be sent again: what the catalogue has against it by then counts.
+#[test]
+fn what_was_lost_is_not_sent_again_when_it_can_no_longer_be_sold() {
+    let shop = Shop::open().faults(["request_lost=100%"]);
+    let november = shop
+        .sheet("november.csv")
+        .row("0778037340,8000")
+        .row("0778037341,500");
+    november.send().expect_exit(6);
+    let posts = shop.books().calls("send");
+    // There a send takes 5 000 DZD at most, and nobody can be asked for now.
+    shop.provider.set_switch("catalogue=guide");
+    shop.provider
+        .set_faults(&["error_500_before:check-ref=100%", "error_500_before:list=100%"]);
+    shop.run(&["plans", "--refresh"]).expect_exit(0);
+    let refused = november
+        .send()
+        .expect_exit(2)
+        .expect_error("bad_rows")
+        .expect_posts(posts);
+    assert!(refused.stderr.contains("line 2"), "{refused:?}");
+    shop.provider.set_faults(&[]);
+    shop.run(&["ref", "check"]);
+    november
+        .send()
+        .expect_exit(2)
+        .expect_error("bad_rows")
+        .expect_posts(posts);
+    november
+        .batch(&["--yes", "--skip-bad"])
+        .expect_exit(0)
+        .expect_posts(posts + 1);
+    assert_eq!(shop.paid(), Paid::from([(("0778037341".to_owned(), 500), 1)]));
+}
+
+/// A ref that somebody else has taken while the batch was on its way leads to that one's order, not to the row's.
+#[test]
+fn a_row_whose_ref_was_taken_has_no_end_of_another_order() {
+    let shop = Shop::open_with(&["--latency", "30ms"]).set("ONECLICKDZ_CONCURRENCY", "1");
+    let mut november = shop.sheet("november.csv").columns("ref,phone,amount,note");
+    for row in 0..40 {
+        november = november.row(&format!("row-{row},{},100,n{row}", number(row)));
+    }
+    let running = november.start(&[]);
+    shop.provider
+        .await_books("some POSTs", |books| books.calls("send") >= 3);
+    let taken = [
+        "send", "--plan", PLAN, "--phone", PHONE, "--amount", "700", "--ref", "row-39",
+    ];
+    shop.run(&taken).expect_exit(0);
+    let ended = running.finish();
+    assert_eq!(ended.rows("planned"), 1, "{ended:?}");
+    let records = shop.records("november.results.csv");
+    assert_eq!(records.len(), 39, "{records:?}");
+    assert!(
+        records.iter().all(|record| record["note"] != "n39"),
+        "{records:?}"
     );
 }

@@ -79,12 +79,14 @@ impl Engine<'_> {
             Ok(Done::Stands(reference, stands)) => {
                 self.out -= 1;
                 self.open -= 1;
+                self.has_sent_again = true;
                 self.prove();
                 let from = self.working.remove(&reference).unwrap_or(State::Sending);
                 self.sent(from, stands);
             }
             Ok(Done::Recovered(reference, recovered)) => {
                 self.recoveries -= 1;
+                self.has_sent_again = true;
                 let from = self.working.remove(&reference).unwrap_or(State::Unknown);
                 self.sent(from, recovered);
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use super::super::sweeper::{self, Found, Task};
+use super::super::sweeper::{self, Found, Look, Task};
 use super::{Done, Engine, Stopped};
 use crate::domain::{Order, State};
 use crate::ledger::{Batch, Caps, ClaimCursor, Claims, Guard};
@@ -89,6 +89,9 @@ impl Engine<'_> {
         let answered = self.claimed.saturating_sub(unanswered);
         self.ahead
             .claiming(Instant::now(), answered, self.outbox.take_starved());
+        if std::mem::take(&mut self.has_sent_again) {
+            self.cursor.count_anew();
+        }
         // What has just been learnt holds for this claim, too.
         let room = room.max(self.claimable());
         let (desk, batch, cursor) = (Arc::clone(&self.desk), Arc::clone(&self.batch), self.cursor);
@@ -204,16 +207,23 @@ impl Engine<'_> {
         if due > Instant::now() {
             return Some(due);
         }
+        let look = if is_first {
+            Look::First
+        } else if self.schedule.is_last_look(self.phase()) {
+            Look::Last
+        } else {
+            Look::Usual
+        };
         let task = Task {
             phase: self.phase(),
-            with_reviews: is_first,
             with_accepted: self.options.waits || is_first,
+            look,
             is_wide: self.is_wide,
-            before: self.schedule.last_sweep(),
+            before: self.schedule.before(self.phase()),
         };
         self.has_old = false;
         self.is_sweeping = true;
-        self.schedule.begins(Instant::now());
+        self.schedule.begins(self.phase(), Instant::now());
         let (desk, batch, found) = (
             Arc::clone(&self.desk),
             Arc::clone(&self.batch),

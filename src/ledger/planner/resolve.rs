@@ -121,13 +121,19 @@ impl Planner {
         }
     }
 
-    /// What stands against a row stands against sending it: one that is an order already is none to be mended.
+    /// What stands against a row stands against sending it: one that is an order already is none to be mended. One of this
+    /// batch whose answer was lost may have to be sent again.
     fn leave_out_refused(&mut self, refused: &mut dyn FnMut(u32, &str)) -> Result<()> {
-        let which = format!("refused IS NOT NULL AND {TO_SEND}");
+        let in_doubt = state_words(State::is_in_doubt);
+        let which = format!(
+            "refused IS NOT NULL AND (({TO_SEND}) OR (same_ref IS NULL AND fate IN ({in_doubt}) \
+             AND order_id IN (SELECT id FROM orders WHERE batch_id = ?1)))"
+        );
+        let batch = self.batch.as_ref().map(|batch| batch.id);
         let mut statement = self.connection.prepare(&format!(
             "SELECT row, amount, refused FROM staged WHERE {which} ORDER BY row"
         ))?;
-        let mut rows = statement.query([])?;
+        let mut rows = statement.query([batch])?;
         while let Some(row) = rows.next()? {
             refused(
                 row.get(0)?,
@@ -137,7 +143,7 @@ impl Planner {
             self.face -= row.get::<_, i64>(1)?;
         }
         self.connection
-            .execute(&format!("DELETE FROM staged WHERE {which}"), [])?;
+            .execute(&format!("DELETE FROM staged WHERE {which}"), [batch])?;
         Ok(())
     }
 

@@ -252,6 +252,37 @@ mod tests {
         assert_eq!(next(10), None);
     }
 
+    /// Else one order that keeps a long stretch open would have the pages of it read again and again.
+    #[tokio::test(start_paused = true)]
+    async fn a_sweep_that_took_more_than_was_earned_is_paid_for_first() {
+        let mut schedule = Schedule::new(true, POLL, SETTLE);
+        let send = |schedule: &mut Schedule, count: u64| {
+            for _ in 0..count {
+                schedule.sent();
+                schedule.accepted(Instant::now());
+            }
+        };
+        let next = |schedule: &Schedule| schedule.next(Phase::Sending, 100, false, 10_000);
+        send(&mut schedule, 100);
+        assert!(next(&schedule).is_some());
+        schedule.begins(Phase::Sending, Instant::now());
+        schedule.swept(54, 5_300);
+        send(&mut schedule, 1_200);
+        assert_eq!(next(&schedule), None);
+        send(&mut schedule, 200);
+        assert!(next(&schedule).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn behind_the_last_row_everything_is_asked_about_once_more() {
+        let mut schedule = Schedule::new(true, POLL, SETTLE);
+        schedule.begins(Phase::Sending, Instant::now());
+        assert!(schedule.before(Phase::Sending).is_some());
+        assert_eq!(schedule.before(Phase::Settling), None);
+        schedule.begins(Phase::Settling, Instant::now());
+        assert!(schedule.before(Phase::Settling).is_some());
+    }
+
     #[test]
     fn a_sweep_for_lost_rows_teaches_nothing() {
         let mut schedule = Schedule::new(true, POLL, SETTLE);

@@ -361,3 +361,21 @@ fn a_row_whose_ref_was_taken_has_no_end_of_another_order() {
         "{records:?}"
     );
 }
+
+/// While rows are sent, a list that fails is not made up for by asking about order after order.
+#[test]
+fn a_list_that_fails_costs_no_questions_while_rows_are_sent() {
+    let shop = Shop::open_with(&["--latency", "20ms"])
+        .set("ONECLICKDZ_CONCURRENCY", "1")
+        .set("ONECLICKDZ_POLL_INTERVAL", "50ms")
+        .faults(["error_500_before:list=100%"]);
+    let november = shop.sheet("november.csv").customers(400);
+    let running = november.start(&[]);
+    shop.provider
+        .await_books("three sweeps", |books| books.calls("list") >= 9);
+    let books = shop.books();
+    running.kill();
+    assert!(books.calls("send") < 400, "the rows have all been sent meanwhile");
+    // A sweep that is for one order alone asks about that one.
+    assert!(books.calls("check-id") <= 3, "{}", books.calls("check-id"));
+}

@@ -166,7 +166,9 @@ impl Schedule {
                 let worth = self.worth();
                 let is_worth_it = self.accepted_since >= worth && left >= worth / 2;
                 let for_accepted = is_worth_it.then_some(earliest);
-                soonest(for_lost, for_accepted)
+                // What was lost shares its page with orders that were accepted, where there are any.
+                let is_shared = self.accepted_since >= WORTH_A_PAGE || self.credit >= 4 * CALL_COSTS;
+                soonest(for_lost.filter(|_| is_shared), for_accepted)
             }
             Phase::Sending => None,
             Phase::Settling => {
@@ -271,6 +273,24 @@ mod tests {
         assert_eq!(next(&schedule), None);
         send(&mut schedule, 200);
         assert!(next(&schedule).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_lost_waits_for_a_page_that_is_worth_it() {
+        let mut schedule = Schedule::new(true, POLL, SETTLE);
+        schedule.lost(Instant::now());
+        let mut sends = 0;
+        while schedule.next(Phase::Sending, sends, false, 1_000).is_none() {
+            schedule.sent();
+            schedule.accepted(Instant::now());
+            sends += 1;
+        }
+        assert_eq!(sends, WORTH_A_PAGE);
+        // Where nothing is accepted, it is asked about all the same.
+        let mut schedule = Schedule::new(true, POLL, SETTLE);
+        schedule.lost(Instant::now());
+        (0..100).for_each(|_| schedule.sent());
+        assert!(schedule.next(Phase::Sending, 0, false, 1_000).is_some());
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,7 +8,7 @@ use super::pricing::{Against, Offer, Priced};
 use super::sheet::{Entry, PlanCell, Refusal, Remark, RemarkKind, Row, Rows, Sheet};
 use crate::domain::{Amount, Catalogue, Operator, Phone, hex};
 use crate::error::{Error, Result};
-use crate::ledger::{Planner, StagedRow};
+use crate::ledger::{LeftOpen, Planner, StagedRow};
 use crate::pipeline;
 
 /// How many refusals and remarks are kept to be shown; all are counted.
@@ -183,6 +183,7 @@ impl Terms {
                 offer,
                 amount,
                 against,
+                left_open,
             } = match priced {
                 Ok(priced) => priced,
                 Err((refusal, against)) => {
@@ -199,6 +200,7 @@ impl Terms {
                 entry,
                 offer,
                 amount,
+                left_open,
                 refused: against.map(|(refusal, against)| written(&refusal, against)),
                 cells_end: portion.cells.len(),
             });
@@ -240,6 +242,7 @@ struct PricedRow<'t> {
     entry: Entry,
     offer: Offer<'t>,
     amount: Amount,
+    left_open: LeftOpen,
     /// What stands against sending it.
     refused: Option<String>,
     /// Where its cells end.
@@ -264,6 +267,7 @@ impl Portion<'_> {
                 cost: row.offer.cost_of(row.amount),
                 note: row.entry.note.as_deref(),
                 cells: self.cells.get(from..row.cells_end).unwrap_or_default(),
+                left_open: row.left_open,
                 refused: row.refused.as_deref(),
             })?;
             from = row.cells_end;

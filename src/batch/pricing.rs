@@ -3,9 +3,12 @@
 use super::plan::Terms;
 use super::sheet::{Entry, PlanCell, Refusal};
 use crate::domain::{Amount, Money, Operator, Plan, PlanCode};
+use crate::ledger::LeftOpen;
 
 /// How far a plan's code may be from a known one to be taken for a slip of the keyboard.
 const LETTERS_AWAY_MAX: usize = 2;
+/// What a cell says that leaves the plan to the number; and the plan of a number that has none.
+const AUTO: &str = "auto";
 
 /// What stands against a row.
 #[derive(Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -23,6 +26,8 @@ pub(super) struct Priced<'t> {
     pub offer: Offer<'t>,
     pub amount: Amount,
     pub against: Option<(Refusal, Against)>,
+    /// What the sheet leaves to the catalogue.
+    pub left_open: LeftOpen,
 }
 
 /// What a row would buy.
@@ -64,6 +69,13 @@ impl Terms {
     pub(super) fn priced(&self, entry: &Entry, line: u64, has_plans: bool) -> Result<Priced<'_>, Objection> {
         let (offer, mut against) = self.offer(entry, line, has_plans)?;
         let asked = entry.amount.or(self.amount);
+        let left_open = LeftOpen {
+            plan: !matches!(
+                entry.plan.as_ref().or(self.plan.as_ref()),
+                Some(PlanCell::Code(_))
+            ),
+            amount: asked.is_none(),
+        };
         let settled = match &offer {
             Offer::Known(plan) => settled(plan, asked, line),
             Offer::Unknown(..) => asked.ok_or_else(|| {
@@ -88,6 +100,7 @@ impl Terms {
             offer,
             amount,
             against: against.or_else(over_cap),
+            left_open,
         })
     }
 
@@ -107,11 +120,18 @@ impl Terms {
                 let refusal = refusal(line, "plan", String::new(), reason.to_owned());
                 return Err((refusal, Against::Sheet));
             }
-            None | Some(PlanCell::Auto) => self.catalogue.prepaid_for(&entry.phone).ok_or_else(|| {
-                let operator = Operator::of(&entry.phone);
-                let reason = format!("the catalogue has no prepaid plan of {operator} for this number");
-                unsold("auto", reason)
-            })?,
+            None | Some(PlanCell::Auto) => {
+                let Some(plan) = self.catalogue.prepaid_for(&entry.phone) else {
+                    let operator = Operator::of(&entry.phone);
+                    let reason = format!("the catalogue has no prepaid plan of {operator} for this number");
+                    let against = unsold(AUTO, reason);
+                    let Ok(nothing) = AUTO.parse() else {
+                        return Err(against);
+                    };
+                    return Ok((Offer::Unknown(nothing, operator), Some(against)));
+                };
+                plan
+            }
             Some(PlanCell::Code(code)) => {
                 let Some(plan) = self.catalogue.find(code) else {
                     let meant = self

@@ -21,6 +21,11 @@ impl PlanCode {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it names an operator's ordinary prepaid credit.
+    pub fn is_prepaid(&self) -> bool {
+        self.0.to_ascii_uppercase().starts_with("PREPAID")
+    }
 }
 
 impl FromStr for PlanCode {
@@ -213,9 +218,7 @@ impl Plan {
 
     /// Whether it is an operator's ordinary prepaid credit: what `--plan auto` chooses.
     fn is_prepaid_of(&self, operator: &Operator) -> bool {
-        self.operator == *operator
-            && matches!(self.price, Price::Range { .. })
-            && self.code.as_str().to_ascii_uppercase().starts_with("PREPAID")
+        self.operator == *operator && matches!(self.price, Price::Range { .. }) && self.code.is_prepaid()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{Amount, Environment, Label, Operator, Phone};
-use crate::ledger::{Begun, Caps, Ledger, NewSend, NewSheet, StagedRow};
+use crate::ledger::{Begun, Caps, Ledger, LeftOpen, NewSend, NewSheet, StagedRow};
 
 type Outcome = std::result::Result<(), Failed>;
 
@@ -63,6 +63,7 @@ fn planned_with(ledger: &Ledger, refs: &[Option<&str>]) -> std::result::Result<B
             cost: None,
             note: None,
             cells: "[]",
+            left_open: LeftOpen::default(),
             refused: None,
         })?;
     }

@@ -42,7 +42,7 @@ pub use error::LedgerError;
 pub use guard::{CapPassed, Caps, Guard};
 pub use lock::{BatchLock, ReadingLock};
 pub use owner::Owner;
-pub use planner::{Fate, NewSheet, Planner, Repeat, Resolved, StagedRow};
+pub use planner::{Fate, LeftOpen, NewSheet, Planner, Repeat, Resolved, StagedRow};
 pub use queries::{Filter, InHand, Move, OpenCount};
 pub use readings::{AnswerKind, Listing, PageRows, Reading, StoredPage, Stretch, StretchEnd};
 pub use rows::Attempt;

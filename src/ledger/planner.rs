@@ -37,8 +37,20 @@ pub struct StagedRow<'a> {
     pub note: Option<&'a str>,
     /// The caller's cells, as a JSON array.
     pub cells: &'a str,
+    /// What the sheet leaves to the catalogue.
+    pub left_open: LeftOpen,
     /// Why it must not be sent, in words of the caller's: it is left out, unless it is an order already.
     pub refused: Option<&'a str>,
+}
+
+/// What a row leaves to the catalogue of the day. It is the same row on another day, whatever that one says: an order of its
+/// batch may be it under another plan or price.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LeftOpen {
+    /// The plan: it is the prepaid one of the number.
+    pub plan: bool,
+    /// The amount: it is the price of the plan.
+    pub amount: bool,
 }
 
 /// What the ledger says of a staged row.
@@ -99,6 +111,10 @@ pub struct NewSheet {
 
 /// Stages a sheet for one batch.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one independent fact of the rows"
+)]
 pub struct Planner {
     connection: Connection,
     account: Account,
@@ -110,6 +126,9 @@ pub struct Planner {
     face: i64,
     has_own_refs: bool,
     has_refused: bool,
+    has_left_open: bool,
+    /// Whether a row is an order in doubt under another plan or price than it would have today.
+    is_passing: bool,
     /// The ref of the last row while every row has one of the caller's, each behind the one before: then none stands
     /// twice, and nobody need look for those that do. None once that is not so.
     last_of_sorted_refs: Option<Ref>,
@@ -130,6 +149,9 @@ const STAGING: &str = "
         cells    TEXT NOT NULL,
         own_ref  INTEGER NOT NULL,
         refused  TEXT,
+        -- What the sheet leaves to the catalogue.
+        open_plan INTEGER NOT NULL,
+        open_amount INTEGER NOT NULL,
         again    INTEGER NOT NULL DEFAULT 0,
         order_id INTEGER,
         -- `again`, `clash`, or the state of the order that it is.
@@ -162,6 +184,8 @@ impl Ledger {
             face: 0,
             has_own_refs: false,
             has_refused: false,
+            has_left_open: false,
+            is_passing: false,
             last_of_sorted_refs: None,
             has_marks: false,
         })
@@ -178,6 +202,7 @@ impl Planner {
         let reference = row.reference.or(derived.as_ref()).map(Ref::as_str);
         self.has_own_refs |= row.reference.is_some();
         self.has_refused |= row.refused.is_some();
+        self.has_left_open |= row.left_open != LeftOpen::default();
         let before = self.last_of_sorted_refs.take();
         self.last_of_sorted_refs = row
             .reference
@@ -188,8 +213,8 @@ impl Planner {
         let cost = row.cost.map(|cost| cost.to_string());
         self.connection
             .prepare_cached(
-                "INSERT INTO staged (row, ref, phone, plan, operator, amount, cost, note, cells, own_ref, refused) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                "INSERT INTO staged (row, ref, phone, plan, operator, amount, cost, note, cells, own_ref, refused, \
+                 open_plan, open_amount) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
             )?
             .execute(params![
                 row.row,
@@ -203,6 +228,8 @@ impl Planner {
                 row.cells,
                 row.reference.is_some(),
                 row.refused,
+                row.left_open.plan,
+                row.left_open.amount,
             ])?;
         Ok(())
     }

@@ -51,6 +51,7 @@ fn staged(ledger: &Ledger) -> std::result::Result<Planner, Failed> {
             cost: None,
             note: None,
             cells: "[]",
+            left_open: LeftOpen::default(),
             refused: None,
         })?;
     }

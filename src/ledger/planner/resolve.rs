@@ -1,15 +1,17 @@
 //! What the ledger says of the staged rows: orders that they are already, refs that clash, repeats.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Row, Statement, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, Statement, named_params, params};
 
 use super::super::Result;
-use super::super::rows::{Cells, TO_PHONE, millis, required, state_words};
-use super::{Planner, TO_SEND};
-use crate::domain::{Intent, State};
+use super::super::rows::{Cells, NOT_OPEN_OF_BATCH, OPEN, TO_PHONE, millis, required, state_words};
+use super::{LeftOpen, Planner, TO_SEND};
+use crate::domain::{Amount, Intent, PlanCode, State};
 
 /// How many orders that rows are already are held in memory.
 const FOUND_AT_A_TIME: usize = 10_000;
+/// How many rows of a sheet are looked for that are alike, when their plan or price was another one.
+const ALIKE_MAX: u32 = 100;
 
 impl Planner {
     /// Holds the staged rows against each other and against the ledger: occurrences, orders that they are already,
@@ -28,6 +30,9 @@ impl Planner {
         }
         if self.has_own_refs || self.batch.is_some() {
             self.known_orders()?;
+        }
+        if self.has_left_open {
+            self.known_by_cells()?;
         }
         if self.has_refused {
             self.leave_out_refused(refused)?;
@@ -83,8 +88,8 @@ impl Planner {
         Ok(())
     }
 
-    /// Finds the orders that rows are already.
-    fn known_orders(&self) -> Result<()> {
+    /// Finds the orders that rows are already, by their refs.
+    fn known_orders(&mut self) -> Result<()> {
         // A batch that is new has no orders under refs of ours.
         let which = if self.batch.is_some() {
             ""
@@ -92,17 +97,17 @@ impl Planner {
             "own_ref = 1 AND "
         };
         let mut matched = self.connection.prepare(&format!(
-            "SELECT s.row AS row, o.id AS id, o.state AS state, o.batch_id AS batch_id, o.again AS again, \
-             o.phone = s.phone AND o.plan = s.plan AND o.amount = s.amount AS is_the_same \
+            "SELECT s.row AS row, s.amount AS amount, o.id AS id, o.state AS state, o.batch_id AS batch_id, o.again AS again, \
+             o.plan AS their_plan, o.amount AS their_amount, \
+             o.phone = s.phone AND (o.plan = s.plan OR open_plan) AND (o.amount = s.amount OR open_amount) AS is_alike, \
+             o.plan = s.plan AND o.amount = s.amount AS is_the_same \
              FROM staged AS s JOIN orders AS o ON o.ref = s.ref \
              WHERE {which}o.account = ?1 AND o.environment = ?2"
         ))?;
-        let mut mark = self
-            .connection
-            .prepare("UPDATE staged SET order_id = ?2, fate = ?3, again = ?4 WHERE row = ?1")?;
         let environment = self.account.environment.word();
         let mut rows = matched.query((&self.account.username, environment))?;
         let mut found = Vec::with_capacity(FOUND_AT_A_TIME);
+        let mut marks = Marks::on(&self.connection)?;
         loop {
             // What is read is marked in portions: the query must not see its own marks.
             let row = rows.next()?;
@@ -112,13 +117,113 @@ impl Planner {
             }
             if is_over || found.len() >= FOUND_AT_A_TIME {
                 for (number, order) in found.drain(..) {
-                    mark.execute(params![number, order.id, order.fate, order.again])?;
+                    marks.put(number, &order)?;
                 }
             }
             if is_over {
-                return Ok(());
+                break;
             }
         }
+        let (more, is_passing) = (marks.more, marks.is_passing);
+        self.face += more;
+        self.is_passing |= is_passing;
+        Ok(())
+    }
+
+    /// Finds the orders that rows are already, where the catalogue of another day gave them another plan or another price:
+    /// those of this batch, to the same number, that no other row is. One of which nothing was made is left: the row is sent
+    /// as it would be today.
+    fn known_by_cells(&mut self) -> Result<()> {
+        let Some(batch) = self.batch.as_ref().map(|batch| batch.id) else {
+            return Ok(());
+        };
+        self.index_by_order()?;
+        let made = state_words(|state| !matches!(state, State::Planned | State::Cancelled));
+        let no_row = "NOT EXISTS (SELECT 1 FROM staged WHERE staged.order_id = orders.id)";
+        let has_some: bool = self.connection.query_row(
+            &format!(
+                "SELECT EXISTS (SELECT 1 FROM orders {NOT_OPEN_OF_BATCH} AND batch_id = ?1 AND state IN ({made}) AND {no_row}) \
+                 OR EXISTS (SELECT 1 FROM orders {OPEN} AND batch_id = ?1 AND {no_row})"
+            ),
+            [batch],
+            |row| row.get(0),
+        )?;
+        if !has_some {
+            return Ok(());
+        }
+        let mut staged = self.connection.prepare(
+            "SELECT row, ref, phone, plan, amount, open_plan, open_amount FROM staged \
+             WHERE fate IS NULL AND own_ref = 0 AND (open_plan OR open_amount) ORDER BY row",
+        )?;
+        let mut find = self.connection.prepare(&format!(
+            "SELECT id, ref, plan, amount, state, again FROM orders {TO_PHONE} AND account = :account \
+             AND environment = :environment AND batch_id = :batch AND state IN ({made}) AND {no_row} ORDER BY id"
+        ))?;
+        let mut marks = Marks::on(&self.connection)?;
+        let mut refer = self
+            .connection
+            .prepare("UPDATE staged SET ref = ?2 WHERE row = ?1")?;
+        let mut rows = staged.query([])?;
+        while let Some(row) = rows.next()? {
+            let mut cells = Cells::of(row);
+            let (number, intent): (u32, _) = (cells.get()?, cells.intent()?);
+            let open = LeftOpen {
+                plan: row.get("open_plan")?,
+                amount: row.get("open_amount")?,
+            };
+            let mut orders = find.query(named_params! {
+                ":account": self.account.username, ":environment": self.account.environment.word(),
+                ":phone": intent.phone.as_str(), ":batch": batch,
+            })?;
+            while let Some(order) = orders.next()? {
+                let plan = required(order, "plan", |text| text.parse::<PlanCode>().ok())?;
+                let their_amount: u32 = order.get("amount")?;
+                let is_plan = plan == intent.plan || (open.plan && plan.is_prepaid());
+                let is_amount = their_amount == intent.amount.dinars() || open.amount;
+                let reference: String = order.get("ref")?;
+                if !is_plan || !is_amount || !self.is_of_a_row(&reference, &intent, &plan, their_amount) {
+                    continue;
+                }
+                let state: State = required(order, "state", |text| text.parse().ok())?;
+                refer.execute(params![number, reference])?;
+                marks.put(
+                    number,
+                    &Found {
+                        id: order.get("id")?,
+                        fate: state.word(),
+                        again: order.get("again")?,
+                        other: Some(Other {
+                            plan: plan.to_string(),
+                            amount: their_amount,
+                            more: i64::from(their_amount) - i64::from(intent.amount.dinars()),
+                            is_in_doubt: state.is_in_doubt(),
+                        }),
+                    },
+                )?;
+                break;
+            }
+        }
+        let (more, is_passing) = (marks.more, marks.is_passing);
+        self.face += more;
+        self.is_passing |= is_passing;
+        Ok(())
+    }
+
+    /// Whether a ref is the one that this batch makes for a row with this plan and amount: one of the first few that are
+    /// alike.
+    fn is_of_a_row(&self, reference: &str, intent: &Intent, plan: &PlanCode, amount: u32) -> bool {
+        let Ok(amount) = Amount::of(amount) else {
+            return false;
+        };
+        (1..=ALIKE_MAX).any(|nth| self.refs.of(&intent.phone, plan, amount, nth).as_str() == reference)
+    }
+
+    /// Rows by the orders that they are.
+    fn index_by_order(&self) -> Result<()> {
+        self.connection.execute_batch(
+            "CREATE INDEX IF NOT EXISTS temp.staged_by_order ON staged (order_id) WHERE order_id IS NOT NULL",
+        )?;
+        Ok(())
     }
 
     /// What stands against a row stands against sending it: one that is an order already is none to be mended. One of this
@@ -150,12 +255,14 @@ impl Planner {
     /// The order that a row is already, and what that means for it.
     fn found(&self, row: &Row<'_>) -> Result<Found> {
         let id: i64 = row.get("id")?;
-        if !row.get::<_, bool>("is_the_same")? {
-            return Ok(Found {
-                id,
-                fate: "clash",
-                again: false,
-            });
+        let clash = Found {
+            id,
+            fate: "clash",
+            again: false,
+            other: None,
+        };
+        if !row.get::<_, bool>("is_alike")? {
+            return Ok(clash);
         }
         let state: State = required(row, "state", |text| text.parse().ok())?;
         let batch: Option<i64> = row.get("batch_id")?;
@@ -174,10 +281,25 @@ impl Planner {
             | State::Unknown
             | State::WrittenOff => false,
         };
+        let other = if row.get("is_the_same")? {
+            None
+        } else if is_sent_again {
+            // Under one ref there is one order: it can't be sent as it would be today.
+            return Ok(clash);
+        } else {
+            let (ours, theirs): (i64, u32) = (row.get("amount")?, row.get("their_amount")?);
+            Some(Other {
+                plan: row.get("their_plan")?,
+                amount: theirs,
+                more: i64::from(theirs) - ours,
+                is_in_doubt: state.is_in_doubt(),
+            })
+        };
         Ok(Found {
             id,
             fate: if is_sent_again { "again" } else { state.word() },
             again: row.get("again")?,
+            other,
         })
     }
 
@@ -226,9 +348,7 @@ impl Planner {
     /// Orders that a row would repeat: the same phone, plan and amount not long ago, or any to the same phone in
     /// this batch that is no row of this sheet.
     fn find_repeats(&self, since: i64) -> Result<()> {
-        self.connection.execute_batch(
-            "CREATE INDEX temp.staged_by_order ON staged (order_id) WHERE order_id IS NOT NULL",
-        )?;
+        self.index_by_order()?;
         let states = state_words(State::may_be_repeated);
         let mut staged = self.connection.prepare(&format!(
             "SELECT row, ref, phone, plan, amount FROM staged WHERE {TO_SEND} AND again = 0"
@@ -288,6 +408,51 @@ struct Found {
     id: i64,
     fate: &'static str,
     again: bool,
+    /// Its plan and amount, where they are not those that the row would have today.
+    other: Option<Other>,
+}
+
+/// Under what plan and for what amount an order was made that is a row.
+struct Other {
+    plan: String,
+    amount: u32,
+    /// How much more that is, in dinars.
+    more: i64,
+    /// Whether it is not known what became of it.
+    is_in_doubt: bool,
+}
+
+/// Marks rows that are orders already.
+struct Marks<'c> {
+    mark: Statement<'c>,
+    correct: Statement<'c>,
+    /// How much more the rows are worth by that, in dinars.
+    more: i64,
+    /// Whether one is in doubt under another plan or price than it would have today.
+    is_passing: bool,
+}
+
+impl<'c> Marks<'c> {
+    fn on(connection: &'c Connection) -> Result<Self> {
+        Ok(Self {
+            mark: connection
+                .prepare("UPDATE staged SET order_id = ?2, fate = ?3, again = ?4 WHERE row = ?1")?,
+            correct: connection.prepare("UPDATE staged SET plan = ?2, amount = ?3 WHERE row = ?1")?,
+            more: 0,
+            is_passing: false,
+        })
+    }
+
+    fn put(&mut self, number: u32, found: &Found) -> Result<()> {
+        self.mark
+            .execute(params![number, found.id, found.fate, found.again])?;
+        if let Some(other) = &found.other {
+            self.correct.execute(params![number, other.plan, other.amount])?;
+            self.more += other.more;
+            self.is_passing |= other.is_in_doubt;
+        }
+        Ok(())
+    }
 }
 
 fn is_alike(one: &Intent, other: &Intent) -> bool {

@@ -31,7 +31,7 @@ impl Planner {
         } else {
             (self.rows, self.face)
         };
-        let is_whole = new.is_whole && count == self.rows;
+        let is_whole = new.is_whole && count == self.rows && !self.is_passing;
         let (batch, sheet) = self.begin_sheet(new, (count, face), is_whole)?;
         self.copy_rows(sheet, &kept)?;
         self.activate(batch, sheet, new, &kept)?;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{Amount, Environment, Intent};
-use crate::ledger::{Begun, Change, NewSend};
+use crate::ledger::{Begun, Change, ClaimCursor, ClaimRules, Consent, Guard, NewSend};
 
 type Failed = Box<dyn std::error::Error>;
 
@@ -106,5 +106,147 @@ async fn what_is_cancelled_while_consent_is_asked_is_not_planned() -> std::resul
         Some((State::Planned, november))
     );
     assert_eq!(batch.sheet.map(|sheet| sheet.is_whole), Some(true));
+    Ok(())
+}
+
+/// A line of a sheet by the catalogue of the day: number, plan, amount, and what the sheet leaves open.
+type Line<'l> = (&'l str, &'l str, u32, LeftOpen);
+
+const AUTO: LeftOpen = LeftOpen {
+    plan: true,
+    amount: false,
+};
+const PRICE: LeftOpen = LeftOpen {
+    plan: false,
+    amount: true,
+};
+const NOTHING: LeftOpen = LeftOpen {
+    plan: false,
+    amount: false,
+};
+
+fn sheet(ledger: &Ledger, lines: &[Line<'_>]) -> std::result::Result<Planner, Failed> {
+    let mut planner = ledger.planner(&account(), &"november".parse()?)?;
+    for (row, (phone, plan, amount, left_open)) in (2..).zip(lines) {
+        planner.stage(&StagedRow {
+            row,
+            reference: None,
+            phone: &phone.parse()?,
+            plan: &plan.parse()?,
+            operator: &Operator::Djezzy,
+            amount: Amount::of(*amount)?,
+            cost: None,
+            note: None,
+            cells: "[]",
+            left_open: *left_open,
+            refused: None,
+        })?;
+    }
+    planner.resolve(Timestamp::UNIX_EPOCH, &mut |_, _| {})?;
+    Ok(planner)
+}
+
+/// Stores a sheet, and brings everything that it has still to send to this state.
+async fn sent(ledger: &Ledger, lines: &[Line<'_>], to: State) -> std::result::Result<(), Failed> {
+    let batch = stored(sheet(ledger, lines)?)?;
+    let rules = ClaimRules {
+        guard: Guard::default(),
+        at: Timestamp::UNIX_EPOCH,
+        their_at: Timestamp::UNIX_EPOCH,
+        request: |_| ("", String::new()),
+    };
+    let consent = Consent {
+        rows: 100,
+        face: 1_000_000,
+        last_row: None,
+    };
+    let cursor = ClaimCursor::within(consent, Timestamp::MAX);
+    let claims = ledger.claim(&account(), &batch, rules, cursor, 100).await?;
+    for written in claims.written {
+        if to == State::Unknown {
+            moved(ledger, &written.order, to).await?;
+        } else {
+            let accepted = moved(ledger, &written.order, State::Accepted).await?;
+            moved(ledger, &accepted, to).await?;
+        }
+    }
+    Ok(())
+}
+
+/// `auto` means another plan each day: what was paid under one is paid, however often a number stands in the sheet.
+#[tokio::test]
+async fn a_row_is_the_same_when_auto_means_another_plan() -> std::result::Result<(), Failed> {
+    let place = tempfile::tempdir()?;
+    let ledger = Ledger::open(&place.path().join("ledger.db"))?;
+    let day = |plan| {
+        [
+            ("0778037341", plan, 500, AUTO),
+            ("0778037342", plan, 300, AUTO),
+            ("0778037341", plan, 500, AUTO),
+            ("0778037341", plan, 500, AUTO),
+        ]
+    };
+    let (first, second) = (day("PREPAID_DJEZZY"), day("PREPAID_DJEZZY_2"));
+    sent(&ledger, &first[..3], State::Fulfilled).await?;
+    let planner = sheet(&ledger, &second[..3])?;
+    assert_eq!((to_send(&planner)?, planner.face()), (Vec::new(), 1300));
+    assert_eq!(planner.known()?, BTreeMap::from([(State::Fulfilled, 3)]));
+    // One that is new is sent by the plan of its day, and is known by it from then on.
+    assert_eq!(to_send(&sheet(&ledger, &second)?)?, [5]);
+    sent(&ledger, &second, State::Fulfilled).await?;
+    for lines in [&first, &second, &day("PREPAID_3")] {
+        assert!(to_send(&sheet(&ledger, lines)?)?.is_empty(), "{lines:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_row_is_the_same_when_its_price_has_changed() -> std::result::Result<(), Failed> {
+    let place = tempfile::tempdir()?;
+    let ledger = Ledger::open(&place.path().join("ledger.db"))?;
+    sent(
+        &ledger,
+        &[("0778037341", "PIXX_500", 500, PRICE)],
+        State::Refunded,
+    )
+    .await?;
+    let planner = sheet(&ledger, &[("0778037341", "PIXX_500", 550, PRICE)])?;
+    assert_eq!((to_send(&planner)?, planner.face()), (Vec::new(), 500));
+    // An amount that the sheet names is another row.
+    let planner = sheet(&ledger, &[("0778037341", "PIXX_500", 550, NOTHING)])?;
+    assert_eq!(to_send(&planner)?, [2]);
+    Ok(())
+}
+
+/// What somebody has bought on purpose is no ordinary credit, and the other way round.
+#[tokio::test]
+async fn a_row_is_another_one_than_that_of_another_kind_of_plan() -> std::result::Result<(), Failed> {
+    let place = tempfile::tempdir()?;
+    let ledger = Ledger::open(&place.path().join("ledger.db"))?;
+    sent(
+        &ledger,
+        &[("0778037341", "FACTURE_DJEZZY", 500, NOTHING)],
+        State::Fulfilled,
+    )
+    .await?;
+    let planner = sheet(&ledger, &[("0778037341", "PREPAID_DJEZZY", 500, AUTO)])?;
+    assert_eq!(to_send(&planner)?, [2]);
+    assert_eq!(planner.repeats(9)?.0, 1);
+    let planner = sheet(&ledger, &[("0778037341", "PREPAID_DJEZZY", 500, NOTHING)])?;
+    assert_eq!(to_send(&planner)?, [2]);
+    Ok(())
+}
+
+/// Of what is in doubt under another plan nobody knows yet whether it is the row: the next run looks again.
+#[tokio::test]
+async fn a_row_in_doubt_under_another_plan_is_looked_at_again() -> std::result::Result<(), Failed> {
+    let place = tempfile::tempdir()?;
+    let ledger = Ledger::open(&place.path().join("ledger.db"))?;
+    let day = |plan| [("0778037341", plan, 500, AUTO)];
+    sent(&ledger, &day("PREPAID_DJEZZY"), State::Unknown).await?;
+    let planner = sheet(&ledger, &day("PREPAID_DJEZZY_2"))?;
+    assert!(to_send(&planner)?.is_empty());
+    let batch = stored(planner)?;
+    assert_eq!(batch.sheet.map(|sheet| sheet.is_whole), Some(false));
     Ok(())
 }

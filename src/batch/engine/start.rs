@@ -169,10 +169,10 @@ impl Engine<'_> {
             self.working.insert(reference.clone(), State::Unknown);
             self.recoveries += 1;
             let (desk, may_send_again) = (Arc::clone(&self.desk), self.may_send_again(&order));
-            let sends = u32::from(self.is_of_this_run(&order));
             self.tasks.spawn(async move {
                 let recovered = if may_send_again {
-                    desk.recover_row(order, sends, &|_| {}).await
+                    // This run has sent it once.
+                    desk.recover_row(order, 1, &|_| {}).await
                 } else {
                     desk.check(order, &|_| {}).await
                 };
@@ -182,11 +182,10 @@ impl Engine<'_> {
     }
 
     /// Whether a lost row is sent again once it is proved absent, and not only asked about: then it is planned again. What
-    /// the sheet no longer has is not sent, and nothing is behind an empty wallet; and where so many rows were asked for,
-    /// what an earlier run has left is one of them only by a claim.
+    /// the sheet no longer has is not sent, and nothing is behind an empty wallet; and what an earlier run has left is
+    /// claimed like any other row, under the guard and the caps of today.
     fn may_send_again(&self, order: &Order) -> bool {
-        let is_wanted = self.options.limit.is_none() || self.is_of_this_run(order);
-        order.row.is_some() && is_wanted && !self.desk.halted.is(Halt::Sends)
+        order.row.is_some() && self.is_of_this_run(order) && !self.desk.halted.is(Halt::Sends)
     }
 
     fn is_of_this_run(&self, order: &Order) -> bool {

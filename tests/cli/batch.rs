@@ -243,6 +243,13 @@ fn a_sheet_that_is_not_expected_is_refused() {
     november.batch(&expected).expect_exit(0).expect_posts(4);
     // They speak of the sheet, so they hold when it is typed again.
     november.batch(&expected).expect_exit(0).expect_posts(4);
+    // A row that can't be sent says why the total is another one.
+    let november = november.row("077803734,100");
+    november
+        .batch(&["--yes", "--expect-count", "5", "--expect-total", "500"])
+        .expect_exit(2)
+        .expect_error("bad_rows")
+        .expect_posts(4);
 }
 
 #[test]

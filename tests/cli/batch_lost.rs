@@ -379,3 +379,32 @@ fn a_list_that_fails_costs_no_questions_while_rows_are_sent() {
     // A sweep that is for one order alone asks about that one.
     assert!(books.calls("check-id") <= 3, "{}", books.calls("check-id"));
 }
+
+/// What an earlier run has lost is held against what was sent since, and against the caps of today.
+#[test]
+fn what_was_lost_is_sent_again_under_the_guard_of_today() {
+    let shop = Shop::open().faults(["request_lost=100%"]);
+    let november = shop.sheet("november.csv").customers(2);
+    november.send().expect_exit(6);
+    shop.provider.set_faults(&[]);
+    let phone = number(0);
+    let by_hand = [
+        "send", "--plan", PLAN, "--phone", &phone, "--amount", "100", "--again",
+    ];
+    shop.run(&by_hand).expect_exit(0);
+    let posts = shop.books().calls("send");
+    let held = shop
+        .shell("ONECLICKDZ_MAX_PER_NUMBER_PER_DAY=50 oneclick batch november.csv --yes -o json")
+        .expect_exit(9)
+        .expect_posts(posts)
+        .expect_said(["line 2 stays planned: a repeat", "line 3 stays planned"]);
+    assert_eq!(held.rows("planned"), 2, "{held:?}");
+    november
+        .batch(&["--yes", "--skip-bad"])
+        .expect_exit(0)
+        .expect_posts(posts + 1);
+    let once = (0..2).map(|row| ((number(row), 100), 1)).collect();
+    assert_eq!(shop.paid(), once);
+    november.batch(&["--yes", "--again"]).expect_exit(0);
+    assert_eq!(shop.paid()[&(phone, 100)], 2, "it was meant");
+}

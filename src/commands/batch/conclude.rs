@@ -363,7 +363,11 @@ impl Summary<'_> {
             format!("{} {stay} planned: {why}", rows_of(rows))
         };
         if report.held_caps > 0 {
-            let text = message("they would pass `max_per_number_per_day`", report.held_caps);
+            let they = were(report.held_caps, "it", "they");
+            let text = message(
+                &format!("{they} would pass `max_per_number_per_day`"),
+                report.held_caps,
+            );
             let above = match report.held_above_cap {
                 0 => None,
                 rows => Some(format!(
@@ -387,9 +391,9 @@ impl Summary<'_> {
             );
             // What was consented to were the repeats of the preview.
             let hint = if self.job.sending.again {
-                "if they are meant, type the same command again"
+                "if that is meant, type the same command again"
             } else {
-                "if they are meant, add `--again`"
+                "if that is meant, add `--again`"
             };
             return Some(Error::usage("repeat", text).hint(hint));
         }

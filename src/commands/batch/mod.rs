@@ -207,8 +207,9 @@ impl Job<'_> {
         for remark in self.sheet.remarks() {
             self.session.printer.note(&remark);
         }
-        self.check_expectations(&planned)?;
+        // What is wrong with rows tells more than that their total is another one.
         let bad = rows::check(self, &terms, &planned)?;
+        self.check_expectations(&planned)?;
         let balance = self.session.balance(&desk.client).await?.balance;
         let with_repeats = match &planned {
             Planned::Staged(staged, _) => consent::repeats(self, connected, staged).await?,

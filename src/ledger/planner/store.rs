@@ -100,7 +100,7 @@ impl Planner {
         let of_sheet = "SELECT order_id FROM sheet_rows WHERE sheet_id = ?2 AND order_id IS NOT NULL";
         let gone = format!("batch_id = ?1 AND row IS NOT NULL AND id NOT IN ({of_sheet})");
         let dropped = format!("is_open = 0 AND {gone} AND state = 'planned'");
-        let why = "no longer in the sheet";
+        let why = "no longer in the sheet, or left out of it";
         transaction.execute(
             &format!(
                 "INSERT INTO moves (order_id, at, from_state, to_state, why, act_id) \

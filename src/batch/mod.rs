@@ -8,6 +8,7 @@ mod draft;
 mod engine;
 mod event;
 mod line;
+mod lives;
 mod plan;
 mod preview;
 mod pricing;

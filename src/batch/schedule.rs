@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::lives::{Life, Lives};
+
 /// Rows on a page of the list, less a few that come in between.
 const ROWS_OF_PAGE: u64 = 95;
 /// Accepted orders that make each page of a sweep worth its call.
@@ -18,8 +20,11 @@ const BESIDE: u64 = 30;
 const EARNED_BY_SEND: i64 = 4;
 const CALL_COSTS: i64 = 100;
 /// How much of the usual life of an order passes before the last ones are asked about, in tenths of `poll_interval`:
-/// the provider takes about 16 s, and asks for an interval of 5 s (API facts, 7 and 8).
+/// the provider takes about 16 s, and asks for an interval of 5 s (API facts, 7 and 8). It holds until the run has seen
+/// how long they live.
 const LIFE_TENTHS: u32 = 34;
+/// The longest that the last ones are left alone.
+const LIFE_MAX: Duration = Duration::from_mins(2);
 
 /// The pace of the questions of one run.
 #[derive(Debug, Clone)]
@@ -30,6 +35,7 @@ pub(super) struct Schedule {
     settle_delay: Duration,
     /// In debt where a sweep took more than was earned: then the next one waits.
     credit: i64,
+    lives: Lives,
     accepted_since: u64,
     /// How many were accepted between the last two sweeps.
     fresh: Option<u64>,
@@ -58,6 +64,7 @@ impl Schedule {
             poll_interval,
             settle_delay,
             credit: 0,
+            lives: Lives::default(),
             accepted_since: 0,
             fresh: None,
             beside: BESIDE,
@@ -124,10 +131,32 @@ impl Schedule {
 
     /// How long an order is left alone before the first question about it.
     pub(super) fn first_look(&self) -> Duration {
-        if self.is_paced {
-            self.poll_interval * LIFE_TENTHS / 10
-        } else {
-            self.poll_interval
+        if !self.is_paced {
+            return self.poll_interval;
+        }
+        let learnt = match self.lives.usual() {
+            None => return self.ordinary_life(),
+            Some(Life::About(life)) => life + self.poll_interval / 5,
+            Some(Life::AtMost(life)) => life / 2,
+            Some(Life::Beyond(life)) => life + 2 * self.poll_interval,
+        };
+        learnt.clamp(self.poll_interval / 2, LIFE_MAX)
+    }
+
+    fn ordinary_life(&self) -> Duration {
+        self.poll_interval * LIFE_TENTHS / 10
+    }
+
+    /// Whether a list must show an order of this age: it may be late, and a question about each that it does not show yet
+    /// would cost more than the next list.
+    pub(super) fn is_listed(&self, age: Duration) -> bool {
+        !self.is_paced || age >= self.ordinary_life()
+    }
+
+    /// Orders of these ages have been seen, at their ends or not.
+    pub(super) fn lived(&mut self, lives: &[(Duration, bool)]) {
+        for (age, has_ended) in lives {
+            self.lives.see(*age, *has_ended);
         }
     }
 
@@ -326,6 +355,24 @@ mod tests {
             schedule.next(Phase::Settling, 1, false, 0),
             Some(Instant::now() + SETTLE)
         );
+    }
+
+    #[test]
+    fn the_first_look_is_when_orders_are_known_to_end() {
+        let look = |life: u64| {
+            let mut schedule = Schedule::new(true, POLL, SETTLE);
+            for _ in 0..3 {
+                // A sweep shows what is old enough, and the margin of its stretch.
+                let from = schedule.first_look().as_secs().saturating_sub(5);
+                let ages = (from * 2..from * 2 + 130).map(|half| Duration::from_millis(half * 500));
+                let lives: Vec<_> = ages.map(|age| (age, age >= Duration::from_secs(life))).collect();
+                schedule.lived(&lives);
+            }
+            schedule.first_look()
+        };
+        assert_eq!(look(16), Duration::from_secs(17));
+        assert_eq!(look(1), POLL / 2);
+        assert_eq!(look(90), Duration::from_secs(91));
     }
 
     #[test]

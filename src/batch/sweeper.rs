@@ -86,6 +86,8 @@ pub(super) struct Report {
     pub calls: u64,
     /// Rows that the list has shown.
     pub rows: u64,
+    /// Orders that the provider was known to have: how old they are, and whether they have ended.
+    pub lives: Vec<(Duration, bool)>,
 }
 
 /// Sweeps once; what it finds is told while it goes on.
@@ -268,6 +270,11 @@ impl Sweep<'_> {
             self.report.rows += u64::try_from(page.page().rows).unwrap_or_default();
             let is_last = page.is_last;
             let swept = self.desk.take_over(Some(self.batch), page).await?;
+            let seen_at = self.desk.clock.now();
+            let lives = swept.lives.iter();
+            self.report
+                .lives
+                .extend(lives.map(|(sent_at, has_ended)| (elapsed(*sent_at, seen_at), *has_ended)));
             if stretch.count <= KNOWN_MAX || seen.is_empty() {
                 seen.extend(swept.seen);
             }
@@ -284,14 +291,23 @@ impl Sweep<'_> {
             self.report.is_blind |= is_whole && stretch.accepted > FEW;
             // A list that can't be read may be readable later: until then questions don't take the place of sends.
             if is_whole || is_settling {
-                self.check_each(&stretch.rows, &seen).await?;
+                self.check_each(&self.listed(&stretch), &seen).await?;
             }
             return Ok(());
         }
         if is_settling && is_whole && stretch.count <= KNOWN_MAX && seen.len() < stretch.count {
-            return self.check_each(&stretch.rows, &seen).await;
+            return self.check_each(&self.listed(&stretch), &seen).await;
         }
         Ok(())
+    }
+
+    /// Those of a stretch that the list should have shown.
+    fn listed(&self, stretch: &Stretch) -> Vec<OpenRow> {
+        let is_listed = |row: &&OpenRow| {
+            let age = elapsed(row.sent_at, self.now);
+            self.schedule.is_listed(age) || self.is_to_come(row.sent_at)
+        };
+        stretch.rows.iter().filter(is_listed).copied().collect()
     }
 
     /// Asks about accepted orders one by one, by their ids: those that were not seen.

@@ -41,6 +41,8 @@ pub struct Swept {
     pub expected: Vec<Option<Money>>,
     /// Which of the open orders that are looked for the page shows.
     pub seen: Vec<Ref>,
+    /// When those of them were sent that the provider was known to have, and whether they have ended.
+    pub lives: Vec<(Timestamp, bool)>,
 }
 
 /// What a page says of one order, in however many rows.
@@ -171,6 +173,10 @@ impl Desk {
         for told in told.into_iter().filter(|told| !told.is_contradictory) {
             if told.is_seen {
                 swept.seen.push(told.order.intent.reference.clone());
+            }
+            if let (State::Accepted, Some(sent_at)) = (told.order.state, told.order.sent_at) {
+                let has_ended = told.news.as_ref().is_some_and(|news| news.to.is_final());
+                swept.lives.push((sent_at, has_ended));
             }
             changes.extend(told.news.map(|change| Box::new((told.order, change))));
         }

@@ -213,6 +213,7 @@ impl Engine<'_> {
 
     fn swept(&mut self, report: Report) {
         self.schedule.swept(report.calls, report.rows);
+        self.schedule.lived(&report.lives);
         self.is_wide |= report.is_blind;
         if self.phase() == Phase::Settling {
             if self.working.is_empty() {

@@ -10,8 +10,6 @@ const STEPS: usize = 60;
 /// So many neighbouring steps are looked at together, and so many orders must be in them.
 const WINDOW: usize = 3;
 const ORDERS_MIN: u32 = 4;
-/// Of ten orders so many may be late.
-const LATE_OF_TEN: u32 = 1;
 
 /// Orders by their age when they were seen.
 #[derive(Debug, Clone)]
@@ -23,9 +21,9 @@ pub(super) struct Lives {
 /// The usual life of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Life {
-    /// Nearly all have ended by this age, and before it they have not.
+    /// Half of them have ended by this age, and before it they have not.
     About(Duration),
-    /// Nearly all have ended by this age, and none was seen that is younger.
+    /// Half of them or more have ended by this age, and none was seen that is younger.
     AtMost(Duration),
     /// Of this age they are still on their way.
     Beyond(Duration),
@@ -60,7 +58,7 @@ impl Lives {
             if window[0] == (0, 0) || ended + open < ORDERS_MIN {
                 continue;
             }
-            if open * 10 <= (ended + open) * LATE_OF_TEN {
+            if ended >= open && window[0].0 >= window[0].1 {
                 return Some(if is_youngest {
                     Life::AtMost(age(step))
                 } else {
@@ -100,7 +98,7 @@ mod tests {
         let Some(Life::About(life)) = seen(12..80, |nth| 5 + nth * 7 % 36) else {
             panic!("it is not known");
         };
-        assert!((seconds(30)..=seconds(40)).contains(&life), "{life:?}");
+        assert!((seconds(16)..=seconds(26)).contains(&life), "{life:?}");
     }
 
     #[test]

@@ -124,7 +124,7 @@ pub async fn run(
     let open = desk.ledger.standings(&batch)?;
     let is_accepted = |state| state == State::Accepted;
     let is_paced = desk.client.limiter().is_paced();
-    let mut schedule = Schedule::new(is_paced, desk.pace.poll_interval, desk.pace.settle_delay);
+    let mut schedule = Schedule::new(is_paced, desk.pace);
     if taken > 0 {
         schedule.lost(Instant::now());
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::lives::{Life, Lives};
+use crate::topup::Pace;
 
 /// Rows on a page of the list, less a few that come in between.
 const ROWS_OF_PAGE: u64 = 95;
@@ -31,8 +32,7 @@ const LIFE_MAX: Duration = Duration::from_mins(2);
 pub(super) struct Schedule {
     /// Whether calls are counted by a quota.
     is_paced: bool,
-    poll_interval: Duration,
-    settle_delay: Duration,
+    pace: Pace,
     /// In debt where a sweep took more than was earned: then the next one waits.
     credit: i64,
     lives: Lives,
@@ -58,11 +58,10 @@ pub(super) enum Phase {
 }
 
 impl Schedule {
-    pub(super) fn new(is_paced: bool, poll_interval: Duration, settle_delay: Duration) -> Self {
+    pub(super) fn new(is_paced: bool, pace: Pace) -> Self {
         Self {
             is_paced,
-            poll_interval,
-            settle_delay,
+            pace,
             credit: 0,
             lives: Lives::default(),
             accepted_since: 0,
@@ -132,19 +131,21 @@ impl Schedule {
     /// How long an order is left alone before the first question about it.
     pub(super) fn first_look(&self) -> Duration {
         if !self.is_paced {
-            return self.poll_interval;
+            return self.pace.poll_interval;
         }
         let learnt = match self.lives.usual() {
             None => return self.ordinary_life(),
-            Some(Life::About(life)) => life + self.poll_interval / 5,
+            Some(Life::About(life)) => life + self.pace.poll_interval / 5,
             Some(Life::AtMost(life)) => life / 2,
-            Some(Life::Beyond(life)) => life + 2 * self.poll_interval,
+            Some(Life::Beyond(life)) => life + 2 * self.pace.poll_interval,
         };
-        learnt.clamp(self.poll_interval / 2, LIFE_MAX)
+        // Whoever waits less long than that looks at least once.
+        let most = LIFE_MAX.min(self.pace.poll_timeout / 2);
+        learnt.max(self.pace.poll_interval / 2).min(most)
     }
 
     fn ordinary_life(&self) -> Duration {
-        self.poll_interval * LIFE_TENTHS / 10
+        self.pace.poll_interval * LIFE_TENTHS / 10
     }
 
     /// Whether a list must show an order of this age: it may be late, and a question about each that it does not show yet
@@ -171,7 +172,7 @@ impl Schedule {
             threshold += match phase {
                 Phase::Sending => threshold,
                 // Calls are free now, and somebody waits.
-                Phase::Settling => self.poll_interval.max(threshold / 8),
+                Phase::Settling => self.pace.poll_interval.max(threshold / 8),
             };
         }
         false
@@ -184,8 +185,8 @@ impl Schedule {
         if first {
             return Some(now);
         }
-        let earliest = self.last_sweep.map_or(now, |last| last + self.poll_interval);
-        let for_lost = self.lost_at.map(|lost| lost + self.settle_delay);
+        let earliest = self.last_sweep.map_or(now, |last| last + self.pace.poll_interval);
+        let for_lost = self.lost_at.map(|lost| lost + self.pace.settle_delay);
         if !self.is_paced {
             let for_accepted = (accepted > 0).then_some(earliest);
             return soonest(for_lost, for_accepted);
@@ -217,12 +218,9 @@ fn soonest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
 mod tests {
     use super::*;
 
-    const POLL: Duration = Duration::from_secs(5);
-    const SETTLE: Duration = Duration::from_millis(1500);
-
     #[tokio::test(start_paused = true)]
     async fn questions_keep_within_what_sends_have_earned() {
-        let mut schedule = Schedule::new(true, POLL, SETTLE);
+        let mut schedule = Schedule::new(true, Pace::usual());
         let (mut sends, mut sweeps) = (0_u64, 0_u64);
         for _ in 0..3000 {
             schedule.sent();
@@ -249,7 +247,7 @@ mod tests {
         // Rows that each sweep shows beside the fresh ones, pages that are meant to be full, and how many calls of 1,000
         // that may take.
         for (beside, pages, per_mille) in [(0, 1, 12), (10, 1, 13), (30, 1, 17), (66, 2, 18), (110, 3, 20)] {
-            let mut schedule = Schedule::new(true, POLL, SETTLE);
+            let mut schedule = Schedule::new(true, Pace::usual());
             let (mut calls, mut since, mut last) = (0_u64, 0_u64, 0);
             for _ in 0..6000 {
                 schedule.sent();
@@ -273,7 +271,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_last_rows_are_not_held_up_by_a_sweep() {
-        let mut schedule = Schedule::new(true, POLL, SETTLE);
+        let mut schedule = Schedule::new(true, Pace::usual());
         for _ in 0..100 {
             schedule.sent();
             schedule.accepted(Instant::now());
@@ -286,7 +284,7 @@ mod tests {
     /// Else one order that keeps a long stretch open would have the pages of it read again and again.
     #[tokio::test(start_paused = true)]
     async fn a_sweep_that_took_more_than_was_earned_is_paid_for_first() {
-        let mut schedule = Schedule::new(true, POLL, SETTLE);
+        let mut schedule = Schedule::new(true, Pace::usual());
         let send = |schedule: &mut Schedule, count: u64| {
             for _ in 0..count {
                 schedule.sent();
@@ -306,7 +304,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_was_lost_waits_for_a_page_that_is_worth_it() {
-        let mut schedule = Schedule::new(true, POLL, SETTLE);
+        let mut schedule = Schedule::new(true, Pace::usual());
         schedule.lost(Instant::now());
         let mut sends = 0;
         while schedule.next(Phase::Sending, sends, false, 1_000).is_none() {
@@ -316,7 +314,7 @@ mod tests {
         }
         assert_eq!(sends, WORTH_A_PAGE);
         // Where nothing is accepted, it is asked about all the same.
-        let mut schedule = Schedule::new(true, POLL, SETTLE);
+        let mut schedule = Schedule::new(true, Pace::usual());
         schedule.lost(Instant::now());
         (0..100).for_each(|_| schedule.sent());
         assert!(schedule.next(Phase::Sending, 0, false, 1_000).is_some());
@@ -324,7 +322,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn behind_the_last_row_everything_is_asked_about_once_more() {
-        let mut schedule = Schedule::new(true, POLL, SETTLE);
+        let mut schedule = Schedule::new(true, Pace::usual());
         schedule.begins(Phase::Sending, Instant::now());
         assert!(schedule.before(Phase::Sending).is_some());
         assert_eq!(schedule.before(Phase::Settling), None);
@@ -334,7 +332,7 @@ mod tests {
 
     #[test]
     fn a_sweep_for_lost_rows_teaches_nothing() {
-        let mut schedule = Schedule::new(true, POLL, SETTLE);
+        let mut schedule = Schedule::new(true, Pace::usual());
         let worth = schedule.worth();
         for rows in [500, 0] {
             schedule.begins(Phase::Sending, Instant::now());
@@ -345,7 +343,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_last_orders_are_asked_about_when_they_have_lived_their_time() {
-        let mut schedule = Schedule::new(true, POLL, SETTLE);
+        let mut schedule = Schedule::new(true, Pace::usual());
         schedule.accepted(Instant::now());
         let due = schedule.next(Phase::Settling, 1, false, 0);
         assert_eq!(due, Some(Instant::now() + Duration::from_secs(17)));
@@ -353,14 +351,14 @@ mod tests {
         schedule.lost(Instant::now());
         assert_eq!(
             schedule.next(Phase::Settling, 1, false, 0),
-            Some(Instant::now() + SETTLE)
+            Some(Instant::now() + Pace::usual().settle_delay)
         );
     }
 
     #[test]
     fn the_first_look_is_when_orders_are_known_to_end() {
         let look = |life: u64| {
-            let mut schedule = Schedule::new(true, POLL, SETTLE);
+            let mut schedule = Schedule::new(true, Pace::usual());
             for _ in 0..3 {
                 // A sweep shows what is old enough, and the margin of its stretch.
                 let from = schedule.first_look().as_secs().saturating_sub(5);
@@ -371,13 +369,14 @@ mod tests {
             schedule.first_look()
         };
         assert_eq!(look(16), Duration::from_secs(17));
-        assert_eq!(look(1), POLL / 2);
+        assert_eq!(look(1), Pace::usual().poll_interval / 2);
         assert_eq!(look(90), Duration::from_secs(91));
+        assert_eq!(look(900), LIFE_MAX);
     }
 
     #[test]
     fn an_old_order_is_asked_about_more_and_more_seldom() {
-        let schedule = Schedule::new(true, POLL, SETTLE);
+        let schedule = Schedule::new(true, Pace::usual());
         let looks = |phase| {
             (1..=300_u64)
                 .filter(|second| {

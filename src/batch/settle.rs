@@ -48,7 +48,7 @@ pub async fn settle_lost(desk: &Arc<Desk>, batch: &Batch) -> Result<u64, Unsettl
 
 /// A sweep of the list; the rows that it does not show.
 async fn swept(desk: &Desk, batch: &Batch) -> Result<Vec<Order>, Unsettled> {
-    let schedule = Schedule::new(false, desk.pace.poll_interval, desk.pace.settle_delay);
+    let schedule = Schedule::new(false, desk.pace);
     let task = Task {
         phase: Phase::Settling,
         with_accepted: false,

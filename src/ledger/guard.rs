@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::rows::{self, TO_PHONE, millis, state_words};
-use super::{Begun, Result};
+use super::{Batch, Begun, Result};
 use crate::domain::{Account, Intent, Order, State};
 use crate::promise::{Rule, holds};
 
@@ -28,6 +28,8 @@ pub struct Guard {
     pub caps: Caps,
     /// When the day began.
     pub day_start: Timestamp,
+    /// The batch whose row it is: its other rows are no repeats, the sheet has been consented to as a whole.
+    pub own_batch: Option<i64>,
 }
 
 /// Which cap would be passed.
@@ -60,7 +62,7 @@ pub(super) fn guarded(
 ) -> Result<Option<Begun>> {
     if let Some(since) = guard.no_repeat_since
         && holds(Rule::RepeatGuard)
-        && let Some(order) = repeat_of(connection, account, intent, since)?
+        && let Some(order) = repeat_of(connection, account, intent, since, guard.own_batch)?
     {
         return Ok(Some(Begun::Repeat(Box::new(order))));
     }
@@ -96,7 +98,7 @@ pub(super) fn guarded(
 pub(super) fn repeat_query() -> String {
     format!(
         "SELECT id FROM orders {TO_PHONE} AND account = ?2 AND environment = ?3 AND sent_at >= ?4 AND plan = ?5 AND amount = ?6 \
-         AND ref <> ?7 AND state IN ({}) ORDER BY sent_at DESC LIMIT 1",
+         AND ref <> ?7 AND (?8 IS NULL OR batch_id IS NOT ?8 OR row IS NULL) AND state IN ({}) ORDER BY sent_at DESC LIMIT 1",
         state_words(State::may_be_repeated)
     )
 }
@@ -107,6 +109,7 @@ fn repeat_of(
     account: &Account,
     intent: &Intent,
     since: Timestamp,
+    own_batch: Option<i64>,
 ) -> Result<Option<Order>> {
     static QUERY: LazyLock<String> = LazyLock::new(repeat_query);
     // Most have none, and then there is no order to be read.
@@ -121,6 +124,7 @@ fn repeat_of(
                 intent.plan.as_str(),
                 intent.amount.dinars(),
                 intent.reference.as_str(),
+                own_batch,
             ),
             |row| row.get(0),
         )
@@ -154,6 +158,27 @@ pub(super) fn given_up_in_doubt(
 }
 
 impl super::Ledger {
+    /// Whether the guard stands against sending a row once more.
+    pub fn holds_back(&self, order: &Order, batch: &Batch, guard: &Guard) -> Result<bool> {
+        let reader = self.reader();
+        let again: bool = reader
+            .prepare_cached("SELECT again FROM orders WHERE account = ?1 AND environment = ?2 AND ref = ?3")?
+            .query_row(
+                (
+                    &order.account.username,
+                    order.account.environment.word(),
+                    order.intent.reference.as_str(),
+                ),
+                |row| row.get(0),
+            )?;
+        let guard = Guard {
+            no_repeat_since: guard.no_repeat_since.filter(|_| !again),
+            own_batch: Some(batch.id),
+            ..guard.clone()
+        };
+        Ok(guarded(&reader, &order.account, &order.intent, &guard)?.is_some())
+    }
+
     /// The face value that has or may have been paid since then, in dinars.
     pub fn paid_face_since(&self, account: &Account, since: Timestamp) -> Result<u64> {
         sum_since(&self.reader(), account, None, None, since)

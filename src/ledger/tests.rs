@@ -116,6 +116,7 @@ async fn what_was_not_delivered_is_no_repeat_and_counts_against_no_cap() -> Outc
         no_repeat_since: Some(at(-60)),
         caps,
         day_start: at(-3600),
+        own_batch: None,
     };
     let first = written(&ledger, new_send("a", 600)).await?;
     let over = ledger
@@ -496,7 +497,7 @@ fn a_repeat_is_found_without_going_through_all_orders_of_its_number() -> Outcome
     let connection = schema::connect(&path)?;
     let query = crate::ledger::guard::repeat_query();
     let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {query}"))?;
-    let steps = plan.query_map([rusqlite::types::Null; 7], |row| row.get::<_, String>("detail"))?;
+    let steps = plan.query_map([rusqlite::types::Null; 8], |row| row.get::<_, String>("detail"))?;
     let steps: Vec<_> = steps.collect::<std::result::Result<_, _>>()?;
     let [step] = &steps[..] else {
         panic!("{steps:?}");

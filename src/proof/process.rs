@@ -194,6 +194,7 @@ impl Shop {
                 no_repeat_since: Some(earlier(now, REPEAT_WINDOW)),
                 caps: self.caps,
                 day_start: crate::domain::start_of_day(now),
+                own_batch: None,
             },
         };
         let since = earlier(now, REPEAT_WINDOW);

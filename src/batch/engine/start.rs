@@ -168,11 +168,14 @@ impl Engine<'_> {
             };
             self.working.insert(reference.clone(), State::Unknown);
             self.recoveries += 1;
-            let (desk, may_send_again) = (Arc::clone(&self.desk), self.may_send_again(&order));
+            let may_send_again = match self.may_send_again(&order) {
+                Ok(may_send_again) => may_send_again,
+                Err(failure) => return self.fail(failure),
+            };
+            let (desk, sends) = (Arc::clone(&self.desk), u32::from(self.is_of_this_run(&order)));
             self.tasks.spawn(async move {
                 let recovered = if may_send_again {
-                    // This run has sent it once.
-                    desk.recover_row(order, 1, &|_| {}).await
+                    desk.recover_row(order, sends, &|_| {}).await
                 } else {
                     desk.check(order, &|_| {}).await
                 };
@@ -182,10 +185,18 @@ impl Engine<'_> {
     }
 
     /// Whether a lost row is sent again once it is proved absent, and not only asked about: then it is planned again. What
-    /// the sheet no longer has is not sent, and nothing is behind an empty wallet; and what an earlier run has left is
-    /// claimed like any other row, under the guard and the caps of today.
-    fn may_send_again(&self, order: &Order) -> bool {
-        order.row.is_some() && self.is_of_this_run(order) && !self.desk.halted.is(Halt::Sends)
+    /// the sheet no longer has is not sent, and nothing is behind an empty wallet. What an earlier run has left is one of
+    /// those that were asked for, or stands under the guard and the caps of today, only by a claim.
+    fn may_send_again(&self, order: &Order) -> topup::Result<bool> {
+        if order.row.is_none() || self.desk.halted.is(Halt::Sends) {
+            return Ok(false);
+        }
+        if self.is_of_this_run(order) {
+            return Ok(true);
+        }
+        let guard = guard(&self.desk, self.options.repeat_window, self.options.caps);
+        let is_held = self.desk.ledger.holds_back(order, &self.batch, &guard)?;
+        Ok(self.options.limit.is_none() && !is_held)
     }
 
     fn is_of_this_run(&self, order: &Order) -> bool {
@@ -248,11 +259,17 @@ async fn claim(
     if turn.is_err() || desk.stop.asked().is_some() {
         return Ok(None);
     }
+    let guard = guard(desk, repeat_window, caps);
+    desk.claim(batch, guard, cursor, room).await.map(Some)
+}
+
+/// What must hold for a row that is sent now.
+fn guard(desk: &Desk, repeat_window: Duration, caps: Caps) -> Guard {
     let now = desk.clock.now();
-    let guard = Guard {
+    Guard {
         no_repeat_since: Some(crate::clock::earlier(now, repeat_window)),
         caps,
         day_start: crate::domain::start_of_day(now),
-    };
-    desk.claim(batch, guard, cursor, room).await.map(Some)
+        ..Guard::default()
+    }
 }

@@ -53,6 +53,7 @@ pub(super) fn guard(session: &Session, request: &Request) -> Guard {
         no_repeat_since: is_guarded.then(|| earlier(now, config.repeat_window.value.duration())),
         caps: session.caps(),
         day_start: crate::domain::start_of_day(now),
+        own_batch: None,
     }
 }
 

@@ -360,6 +360,7 @@ impl Claiming<'_> {
     /// would stop the row: the sum over a day is long, and a count that is too high is safe.
     fn guarded(&mut self, intent: &Intent, again: bool) -> Result<Option<Begun>> {
         let mut guard = self.rules.guard.clone();
+        guard.own_batch = Some(self.batch.id);
         if again {
             guard.no_repeat_since = None;
         }

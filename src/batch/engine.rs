@@ -8,7 +8,7 @@ mod lost;
 mod outbox;
 mod start;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -162,6 +162,8 @@ pub async fn run(
         working: HashMap::new(),
         recoveries: 0,
         has_sent_again: false,
+        came_back: None,
+        held: HashSet::new(),
         found,
         finds,
         cursor,
@@ -231,6 +233,10 @@ struct Engine<'a> {
     found: mpsc::Sender<Found>,
     finds: mpsc::Receiver<Found>,
     cursor: ClaimCursor,
+    /// The first line whose order has come back to `planned` since the last claim.
+    came_back: Option<u32>,
+    /// Lines that were held: each is told once, however often it is looked at.
+    held: HashSet<u32>,
     /// Rows that were to be sent when the run began.
     planned: u64,
     claimed: u32,

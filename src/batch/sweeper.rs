@@ -288,10 +288,11 @@ impl Sweep<'_> {
         }
         let is_settling = self.task.phase == Phase::Settling;
         if seen.is_empty() && stretch.accepted > 0 {
-            self.report.is_blind |= is_whole && stretch.accepted > FEW;
+            let listed = self.listed(&stretch);
+            self.report.is_blind |= is_whole && listed.len() > FEW;
             // A list that can't be read may be readable later: until then questions don't take the place of sends.
             if is_whole || is_settling {
-                self.check_each(&self.listed(&stretch), &seen).await?;
+                self.check_each(&listed, &seen).await?;
             }
             return Ok(());
         }

@@ -134,6 +134,18 @@ pub struct RowRefs {
 }
 
 impl RowRefs {
+    /// Whether a ref has the form of those that are made here for rows with this phone, whatever their plan and amount.
+    pub fn has_form(&self, reference: &str, phone: &Phone) -> bool {
+        let digest = reference
+            .strip_prefix(self.slug.as_str())
+            .and_then(|rest| rest.strip_prefix('-'))
+            .and_then(|rest| rest.strip_prefix(phone.as_str().trim_start_matches('0')))
+            .and_then(|rest| rest.strip_prefix('-'));
+        digest.is_some_and(|digest| {
+            digest.len() == DIGEST_CHARACTERS && digest.bytes().all(|byte| ALPHABET.contains(&byte))
+        })
+    }
+
     /// The ref of the `nth` row, from 1, with this phone, plan and amount: `<label>-<nine digits>-<13 characters>`,
     /// at most 40 characters of `[a-z0-9-]`.
     pub fn of(&self, phone: &Phone, plan: &PlanCode, amount: Amount, nth: u32) -> Ref {

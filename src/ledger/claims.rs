@@ -70,6 +70,11 @@ impl ClaimCursor {
         self.today = None;
     }
 
+    /// An order on this line has come back to `planned`: it is looked at, also where one behind it was held.
+    pub fn come_back(&mut self, row: u32) {
+        self.returned = self.returned.min(row.saturating_sub(1));
+    }
+
     /// The last line of the sheet that may be claimed.
     fn last_row(&self) -> u32 {
         self.left.last_row.unwrap_or(u32::MAX)

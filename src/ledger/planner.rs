@@ -127,6 +127,8 @@ pub struct Planner {
     has_own_refs: bool,
     has_refused: bool,
     has_left_open: bool,
+    /// How many rows are orders under another plan or price than they would have today.
+    others: u64,
     /// Whether a row is an order in doubt under another plan or price than it would have today.
     is_passing: bool,
     /// The ref of the last row while every row has one of the caller's, each behind the one before: then none stands
@@ -185,6 +187,7 @@ impl Ledger {
             has_own_refs: false,
             has_refused: false,
             has_left_open: false,
+            others: 0,
             is_passing: false,
             last_of_sorted_refs: None,
             has_marks: false,
@@ -242,6 +245,11 @@ impl Planner {
     /// Their face value, in dinars.
     pub fn face(&self) -> u64 {
         u64::try_from(self.face).unwrap_or_default()
+    }
+
+    /// How many rows are orders already, under another plan or price than the catalogue gives them today.
+    pub fn under_other_terms(&self) -> u64 {
+        self.others
     }
 
     /// Whether a line of the sheet is staged.

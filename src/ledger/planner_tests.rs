@@ -156,12 +156,12 @@ async fn sent(ledger: &Ledger, lines: &[Line<'_>], to: State) -> std::result::Re
         request: |_| ("", String::new()),
     };
     let consent = Consent {
-        rows: 100,
+        rows: 1_000,
         face: 1_000_000,
         last_row: None,
     };
     let cursor = ClaimCursor::within(consent, Timestamp::MAX);
-    let claims = ledger.claim(&account(), &batch, rules, cursor, 100).await?;
+    let claims = ledger.claim(&account(), &batch, rules, cursor, 1_000).await?;
     for written in claims.written {
         if to == State::Unknown {
             moved(ledger, &written.order, to).await?;
@@ -191,6 +191,7 @@ async fn a_row_is_the_same_when_auto_means_another_plan() -> std::result::Result
     let planner = sheet(&ledger, &second[..3])?;
     assert_eq!((to_send(&planner)?, planner.face()), (Vec::new(), 1300));
     assert_eq!(planner.known()?, BTreeMap::from([(State::Fulfilled, 3)]));
+    assert_eq!(planner.under_other_terms(), 3);
     // One that is new is sent by the plan of its day, and is known by it from then on.
     assert_eq!(to_send(&sheet(&ledger, &second)?)?, [5]);
     sent(&ledger, &second, State::Fulfilled).await?;
@@ -248,5 +249,57 @@ async fn a_row_in_doubt_under_another_plan_is_looked_at_again() -> std::result::
     assert!(to_send(&planner)?.is_empty());
     let batch = stored(planner)?;
     assert_eq!(batch.sheet.map(|sheet| sheet.is_whole), Some(false));
+    Ok(())
+}
+
+/// However often a number stands in a sheet.
+#[tokio::test]
+async fn many_rows_that_are_alike_are_the_same_under_another_plan() -> std::result::Result<(), Failed> {
+    let place = tempfile::tempdir()?;
+    let ledger = Ledger::open(&place.path().join("ledger.db"))?;
+    let day = |plan| [("0778037341", plan, 500, AUTO); 130];
+    for _ in 0..2 {
+        sent(&ledger, &day("PREPAID_DJEZZY"), State::Fulfilled).await?;
+    }
+    let planner = sheet(&ledger, &day("PREPAID_DJEZZY_2"))?;
+    assert!(to_send(&planner)?.is_empty());
+    assert_eq!((planner.under_other_terms(), planner.face()), (130, 65_000));
+    Ok(())
+}
+
+/// Under a ref of the caller's own `auto` may have meant another prepaid plan, but no plan of another kind.
+#[tokio::test]
+async fn an_own_ref_of_another_kind_of_plan_is_another_order() -> std::result::Result<(), Failed> {
+    let place = tempfile::tempdir()?;
+    let ledger = Ledger::open(&place.path().join("ledger.db"))?;
+    for (reference, plan, clashing) in [("own-1", "PREPAID_OLD", 0), ("own-2", "FACTURE_DJEZZY", 1)] {
+        let intent = Intent {
+            reference: reference.parse()?,
+            phone: "0778037341".parse()?,
+            plan: plan.parse()?,
+            amount: Amount::of(500)?,
+        };
+        let Begun::Written(written) = ledger.begin(NewSend::by_hand(account(), intent)).await? else {
+            return Err("not written".into());
+        };
+        moved(&ledger, &written.order, State::Accepted).await?;
+        let mut planner = ledger.planner(&account(), &"november".parse()?)?;
+        planner.stage(&StagedRow {
+            row: 2,
+            reference: Some(&reference.parse()?),
+            phone: &"0778037341".parse()?,
+            plan: &"PREPAID_DJEZZY".parse()?,
+            operator: &Operator::Djezzy,
+            amount: Amount::of(500)?,
+            cost: None,
+            note: None,
+            cells: "[]",
+            left_open: AUTO,
+            refused: None,
+        })?;
+        planner.resolve(Timestamp::UNIX_EPOCH, &mut |_, _| {})?;
+        assert_eq!(planner.clashes(9)?.0, clashing, "{plan}");
+        assert!(to_send(&planner)?.is_empty(), "{plan}");
+    }
     Ok(())
 }

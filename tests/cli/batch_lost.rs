@@ -408,3 +408,26 @@ fn what_was_lost_is_sent_again_under_the_guard_of_today() {
     november.batch(&["--yes", "--again"]).expect_exit(0);
     assert_eq!(shop.paid()[&(phone, 100)], 2, "it was meant");
 }
+
+/// Two rows of one sheet that are alike have been consented to: the one whose request was lost is no repeat of the other.
+#[test]
+fn a_lost_row_is_no_repeat_of_its_twin() {
+    let shop = Shop::open()
+        .set("ONECLICKDZ_SEND_TIMEOUT", "30s")
+        .set("ONECLICKDZ_CONCURRENCY", "2")
+        .faults(["hang_before@1"]);
+    let november = shop
+        .sheet("november.csv")
+        .row("0778037340,100")
+        .row("0778037340,100");
+    let running = november.start(&["--again"]);
+    shop.provider
+        .await_books("the second row", |books| books.orders() == 1);
+    running.kill();
+    shop.provider.set_faults(&[]);
+    november
+        .batch(&["--yes", "--again"])
+        .expect_exit(0)
+        .expect_posts(3);
+    assert_eq!(shop.paid(), Paid::from([((PHONE.to_owned(), 100), 2)]));
+}

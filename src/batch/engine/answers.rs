@@ -139,6 +139,9 @@ impl Engine<'_> {
     }
 
     fn hold(&mut self, row: &PlannedRow, hold: &Hold) {
+        if !self.held.insert(row.row) {
+            return;
+        }
         self.outcome.held += 1;
         (self.tell)(Event::Held(row, hold));
     }
@@ -167,6 +170,7 @@ impl Engine<'_> {
         // A row that is planned again, by this run or by another command, is claimed like any other.
         if from == State::Unknown && order.state == State::Planned {
             self.is_exhausted = false;
+            self.came_back = self.came_back.into_iter().chain(order.row).min();
         }
         if order.state == State::Unknown && from == State::Sending {
             self.schedule.lost(Instant::now());

@@ -92,6 +92,9 @@ impl Engine<'_> {
         if std::mem::take(&mut self.has_sent_again) {
             self.cursor.count_anew();
         }
+        if let Some(row) = self.came_back.take() {
+            self.cursor.come_back(row);
+        }
         // What has just been learnt holds for this claim, too.
         let room = room.max(self.claimable());
         let (desk, batch, cursor) = (Arc::clone(&self.desk), Arc::clone(&self.batch), self.cursor);

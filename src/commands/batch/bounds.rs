@@ -145,8 +145,8 @@ impl Shown<'_> {
         })
     }
 
-    /// What may be sent again without another guard. Where a limit is set, a row in doubt is only asked about; proved
-    /// absent it is claimed like any other, within the limit and the caps.
+    /// What may be sent again at once. Where a limit is set, a row in doubt is only asked about; proved absent it is claimed
+    /// like any other, within the limit and the caps.
     fn sent_again(&self) -> u64 {
         if self.job.sending.limit.is_some() {
             0

@@ -30,6 +30,14 @@ pub(super) fn check(job: &Job<'_>, terms: &Terms, planned: &Planned) -> Result<u
         tell_changes(printer, reading);
     }
     tell_remarks(printer, reading);
+    let others = staged.under_other_terms();
+    if others > 0 {
+        printer.note(&format!(
+            "{} sent before, under another plan or price than the catalogue gives {} today",
+            were(others, "1 row was", &format!("{} were", rows_of(others))),
+            were(others, "it", "them")
+        ));
+    }
     let (clashing, clashes) = staged.clashes(KEPT_MAX)?;
     let bad = reading.bad + clashing;
     // The error that refuses the sheet names the first of them.

@@ -6,12 +6,10 @@ use rusqlite::{Connection, OptionalExtension, Row, Statement, named_params, para
 use super::super::Result;
 use super::super::rows::{Cells, NOT_OPEN_OF_BATCH, OPEN, TO_PHONE, millis, required, state_words};
 use super::{LeftOpen, Planner, TO_SEND};
-use crate::domain::{Amount, Intent, PlanCode, State};
+use crate::domain::{Intent, PlanCode, State};
 
 /// How many orders that rows are already are held in memory.
 const FOUND_AT_A_TIME: usize = 10_000;
-/// How many rows of a sheet are looked for that are alike, when their plan or price was another one.
-const ALIKE_MAX: u32 = 100;
 
 impl Planner {
     /// Holds the staged rows against each other and against the ledger: occurrences, orders that they are already,
@@ -100,7 +98,7 @@ impl Planner {
             "SELECT s.row AS row, s.amount AS amount, o.id AS id, o.state AS state, o.batch_id AS batch_id, o.again AS again, \
              o.plan AS their_plan, o.amount AS their_amount, \
              o.phone = s.phone AND (o.plan = s.plan OR open_plan) AND (o.amount = s.amount OR open_amount) AS is_alike, \
-             o.plan = s.plan AND o.amount = s.amount AS is_the_same \
+             o.plan = s.plan AS is_the_plan, o.plan = s.plan AND o.amount = s.amount AS is_the_same \
              FROM staged AS s JOIN orders AS o ON o.ref = s.ref \
              WHERE {which}o.account = ?1 AND o.environment = ?2"
         ))?;
@@ -124,8 +122,9 @@ impl Planner {
                 break;
             }
         }
-        let (more, is_passing) = (marks.more, marks.is_passing);
+        let (more, others, is_passing) = (marks.more, marks.others, marks.is_passing);
         self.face += more;
+        self.others += others;
         self.is_passing |= is_passing;
         Ok(())
     }
@@ -181,7 +180,7 @@ impl Planner {
                 let is_plan = plan == intent.plan || (open.plan && plan.is_prepaid());
                 let is_amount = their_amount == intent.amount.dinars() || open.amount;
                 let reference: String = order.get("ref")?;
-                if !is_plan || !is_amount || !self.is_of_a_row(&reference, &intent, &plan, their_amount) {
+                if !is_plan || !is_amount || !self.refs.has_form(&reference, &intent.phone) {
                     continue;
                 }
                 let state: State = required(order, "state", |text| text.parse().ok())?;
@@ -203,19 +202,11 @@ impl Planner {
                 break;
             }
         }
-        let (more, is_passing) = (marks.more, marks.is_passing);
+        let (more, others, is_passing) = (marks.more, marks.others, marks.is_passing);
         self.face += more;
+        self.others += others;
         self.is_passing |= is_passing;
         Ok(())
-    }
-
-    /// Whether a ref is the one that this batch makes for a row with this plan and amount: one of the first few that are
-    /// alike.
-    fn is_of_a_row(&self, reference: &str, intent: &Intent, plan: &PlanCode, amount: u32) -> bool {
-        let Ok(amount) = Amount::of(amount) else {
-            return false;
-        };
-        (1..=ALIKE_MAX).any(|nth| self.refs.of(&intent.phone, plan, amount, nth).as_str() == reference)
     }
 
     /// Rows by the orders that they are.
@@ -261,7 +252,10 @@ impl Planner {
             again: false,
             other: None,
         };
-        if !row.get::<_, bool>("is_alike")? {
+        let their_plan = required(row, "their_plan", |text| text.parse::<PlanCode>().ok())?;
+        let is_other_plan = !row.get::<_, bool>("is_the_plan")?;
+        // Under another plan than today's it is one that a row without a plan can have had.
+        if !row.get::<_, bool>("is_alike")? || (is_other_plan && !their_plan.is_prepaid()) {
             return Ok(clash);
         }
         let state: State = required(row, "state", |text| text.parse().ok())?;
@@ -289,7 +283,7 @@ impl Planner {
         } else {
             let (ours, theirs): (i64, u32) = (row.get("amount")?, row.get("their_amount")?);
             Some(Other {
-                plan: row.get("their_plan")?,
+                plan: their_plan.to_string(),
                 amount: theirs,
                 more: i64::from(theirs) - ours,
                 is_in_doubt: state.is_in_doubt(),
@@ -428,6 +422,8 @@ struct Marks<'c> {
     correct: Statement<'c>,
     /// How much more the rows are worth by that, in dinars.
     more: i64,
+    /// How many have another plan or price than they would have today.
+    others: u64,
     /// Whether one is in doubt under another plan or price than it would have today.
     is_passing: bool,
 }
@@ -439,6 +435,7 @@ impl<'c> Marks<'c> {
                 .prepare("UPDATE staged SET order_id = ?2, fate = ?3, again = ?4 WHERE row = ?1")?,
             correct: connection.prepare("UPDATE staged SET plan = ?2, amount = ?3 WHERE row = ?1")?,
             more: 0,
+            others: 0,
             is_passing: false,
         })
     }
@@ -449,6 +446,7 @@ impl<'c> Marks<'c> {
         if let Some(other) = &found.other {
             self.correct.execute(params![number, other.plan, other.amount])?;
             self.more += other.more;
+            self.others += 1;
             self.is_passing |= other.is_in_doubt;
         }
         Ok(())

@@ -36,6 +36,8 @@ pub(super) struct Schedule {
     /// In debt where a sweep took more than was earned: then the next one waits.
     credit: i64,
     lives: Lives,
+    /// What they show: each row of a sweep is held against it.
+    life: Option<Life>,
     accepted_since: u64,
     /// How many were accepted between the last two sweeps.
     fresh: Option<u64>,
@@ -64,6 +66,7 @@ impl Schedule {
             pace,
             credit: 0,
             lives: Lives::default(),
+            life: None,
             accepted_since: 0,
             fresh: None,
             beside: BESIDE,
@@ -133,7 +136,7 @@ impl Schedule {
         if !self.is_paced {
             return self.pace.poll_interval;
         }
-        let learnt = match self.lives.usual() {
+        let learnt = match self.life {
             None => return self.ordinary_life(),
             Some(Life::About(life)) => life + self.pace.poll_interval / 5,
             Some(Life::AtMost(life)) => life / 2,
@@ -159,6 +162,7 @@ impl Schedule {
         for (age, has_ended) in lives {
             self.lives.see(*age, *has_ended);
         }
+        self.life = self.lives.usual();
     }
 
     /// Whether an order of this age is asked about in a sweep, when the sweep before found it at that age: the older

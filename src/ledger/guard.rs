@@ -32,6 +32,17 @@ pub struct Guard {
     pub own_batch: Option<i64>,
 }
 
+impl Guard {
+    /// The same for a row of a batch; `again`: somebody has consented to it as a repeat.
+    pub(super) fn of_row(&self, batch: &Batch, again: bool) -> Self {
+        Self {
+            no_repeat_since: self.no_repeat_since.filter(|_| !again),
+            own_batch: Some(batch.id),
+            ..self.clone()
+        }
+    }
+}
+
 /// Which cap would be passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CapPassed {
@@ -171,11 +182,7 @@ impl super::Ledger {
                 ),
                 |row| row.get(0),
             )?;
-        let guard = Guard {
-            no_repeat_since: guard.no_repeat_since.filter(|_| !again),
-            own_batch: Some(batch.id),
-            ..guard.clone()
-        };
+        let guard = guard.of_row(batch, again);
         Ok(guarded(&reader, &order.account, &order.intent, &guard)?.is_some())
     }
 

@@ -359,11 +359,7 @@ impl Claiming<'_> {
     /// The guard of a row. What was paid today is counted anew only when somebody else has written, or when it
     /// would stop the row: the sum over a day is long, and a count that is too high is safe.
     fn guarded(&mut self, intent: &Intent, again: bool) -> Result<Option<Begun>> {
-        let mut guard = self.rules.guard.clone();
-        guard.own_batch = Some(self.batch.id);
-        if again {
-            guard.no_repeat_since = None;
-        }
+        let mut guard = self.rules.guard.of_row(self.batch, again);
         let per_day = guard.caps.per_day.take();
         if let Some(stopped) = guarded(self.connection, self.account, intent, &guard)? {
             return Ok(Some(stopped));

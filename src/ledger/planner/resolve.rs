@@ -27,10 +27,12 @@ impl Planner {
             self.same_refs()?;
         }
         if self.has_own_refs || self.batch.is_some() {
-            self.known_orders()?;
+            let corrected = self.known_orders()?;
+            self.correct(&corrected);
         }
         if self.has_left_open {
-            self.known_by_cells()?;
+            let corrected = self.known_by_cells()?;
+            self.correct(&corrected);
         }
         if self.has_refused {
             self.leave_out_refused(refused)?;
@@ -87,7 +89,7 @@ impl Planner {
     }
 
     /// Finds the orders that rows are already, by their refs.
-    fn known_orders(&mut self) -> Result<()> {
+    fn known_orders(&self) -> Result<Corrected> {
         // A batch that is new has no orders under refs of ours.
         let which = if self.batch.is_some() {
             ""
@@ -122,19 +124,15 @@ impl Planner {
                 break;
             }
         }
-        let (more, others, is_passing) = (marks.more, marks.others, marks.is_passing);
-        self.face += more;
-        self.others += others;
-        self.is_passing |= is_passing;
-        Ok(())
+        Ok(marks.corrected)
     }
 
     /// Finds the orders that rows are already, where the catalogue of another day gave them another plan or another price:
     /// those of this batch, to the same number, that no other row is. One of which nothing was made is left: the row is sent
     /// as it would be today.
-    fn known_by_cells(&mut self) -> Result<()> {
+    fn known_by_cells(&self) -> Result<Corrected> {
         let Some(batch) = self.batch.as_ref().map(|batch| batch.id) else {
-            return Ok(());
+            return Ok(Corrected::default());
         };
         self.index_by_order()?;
         let made = state_words(|state| !matches!(state, State::Planned | State::Cancelled));
@@ -148,7 +146,7 @@ impl Planner {
             |row| row.get(0),
         )?;
         if !has_some {
-            return Ok(());
+            return Ok(Corrected::default());
         }
         let mut staged = self.connection.prepare(
             "SELECT row, ref, phone, plan, amount, open_plan, open_amount FROM staged \
@@ -202,11 +200,13 @@ impl Planner {
                 break;
             }
         }
-        let (more, others, is_passing) = (marks.more, marks.others, marks.is_passing);
-        self.face += more;
-        self.others += others;
-        self.is_passing |= is_passing;
-        Ok(())
+        Ok(marks.corrected)
+    }
+
+    fn correct(&mut self, corrected: &Corrected) {
+        self.face += corrected.more;
+        self.others += corrected.rows;
+        self.is_passing |= corrected.is_passing;
     }
 
     /// Rows by the orders that they are.
@@ -420,11 +420,17 @@ struct Other {
 struct Marks<'c> {
     mark: Statement<'c>,
     correct: Statement<'c>,
-    /// How much more the rows are worth by that, in dinars.
+    corrected: Corrected,
+}
+
+/// Rows that have another plan or price than they would have today.
+#[derive(Default)]
+struct Corrected {
+    /// How many.
+    rows: u64,
+    /// How much more they are worth by that, in dinars.
     more: i64,
-    /// How many have another plan or price than they would have today.
-    others: u64,
-    /// Whether one is in doubt under another plan or price than it would have today.
+    /// Whether one of them is in doubt.
     is_passing: bool,
 }
 
@@ -434,9 +440,7 @@ impl<'c> Marks<'c> {
             mark: connection
                 .prepare("UPDATE staged SET order_id = ?2, fate = ?3, again = ?4 WHERE row = ?1")?,
             correct: connection.prepare("UPDATE staged SET plan = ?2, amount = ?3 WHERE row = ?1")?,
-            more: 0,
-            others: 0,
-            is_passing: false,
+            corrected: Corrected::default(),
         })
     }
 
@@ -445,9 +449,9 @@ impl<'c> Marks<'c> {
             .execute(params![number, found.id, found.fate, found.again])?;
         if let Some(other) = &found.other {
             self.correct.execute(params![number, other.plan, other.amount])?;
-            self.more += other.more;
-            self.others += 1;
-            self.is_passing |= other.is_in_doubt;
+            self.corrected.rows += 1;
+            self.corrected.more += other.more;
+            self.corrected.is_passing |= other.is_in_doubt;
         }
         Ok(())
     }
